@@ -519,6 +519,8 @@ pub struct ApplyResult {
     pub consumption: Option<StatementId>,
     /// How it ended.
     pub outcome: ApplyOutcome,
+    /// What a fresh dry run of trunk said afterwards.
+    pub after: AfterApply,
     /// When the tool started.
     pub started: Timestamp,
     /// When it was signed.
@@ -541,6 +543,18 @@ pub enum ApplyOutcome {
     Stale,
     /// A former run was cut off between consuming and recording; what it did is not known.
     Interrupted,
+}
+
+/// What a fresh dry run of the applied unit said: trunk should plan to no changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterApply {
+    /// The real objects are as trunk says.
+    NoChanges,
+    /// There is still something to do.
+    Changes,
+    /// It was not asked, or failed.
+    Unknown,
 }
 
 /// A device announces the age recipient it reads sealed bundles with. Signed by the device's owner.
