@@ -1,0 +1,418 @@
+//! Applying what was approved: exactly the sealed plan file, at most once, and only through an open gate.
+
+use std::fs::File;
+
+use countersign_domain::change::Mergeability;
+use countersign_domain::gate::ApprovedPlan;
+use countersign_domain::names::{ChangeId, RepositoryId, StatementId, UnitPath};
+use countersign_domain::statement::{
+    AfterApply, ApplyOutcome, ApplyResult, Consumption, PlanOutcome, PlannedUnit, Statement,
+};
+use countersign_forge::Forge;
+use countersign_iac::plan_json;
+use countersign_runner::SealedMemoryFile;
+use countersign_seal::bundle::{open_apply, open_review};
+use countersign_seal::commitment::{self, CommitmentKey};
+use countersign_store::runs::{NewRun, RunEnd, RunKind, RunVerdict};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::attention::outcome_words;
+use crate::blocking::blocking;
+use crate::changes::{ChangeView, CloneView};
+use crate::dry_run::Workplace;
+use crate::error::EngineError;
+use crate::event::Event;
+use crate::place::Place;
+use crate::review::bundles_key;
+use crate::runs::{Kind, Run};
+use crate::tooling::{ApplyEnd, Tooling, goal};
+use crate::{Engine, now};
+
+/// What applying a change came to.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// A result for each unit that was reached, in the order of apply.
+    pub results: Vec<ApplyResult>,
+}
+
+impl Applied {
+    /// True when nothing failed.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.results
+            .iter()
+            .all(|result| matches!(result.outcome, ApplyOutcome::Applied | ApplyOutcome::NothingToApply))
+    }
+
+    /// In a sentence.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self.results.as_slice() {
+            [] => "there was nothing left to apply".to_owned(),
+            results => results
+                .iter()
+                .map(|result| format!("{}: {}", result.unit, outcome_words(result.outcome)))
+                .collect::<Vec<_>>()
+                .join("; "),
+        }
+    }
+}
+
+/// A plan file that is proven to be the approved one.
+struct ProvenPlan {
+    file: SealedMemoryFile,
+    key: CommitmentKey,
+}
+
+/// Keeps other processes from applying the same unit from this machine.
+struct UnitLock(#[expect(dead_code, reason = "the lock is held as long as the file is open")] File);
+
+impl Engine {
+    /// Applies every approved plan of a merged change, in dependency order, and stops at the first that fails.
+    ///
+    /// Everything is fetched fresh and the gate is judged anew; nothing that was decided earlier is believed.
+    ///
+    /// # Errors
+    /// [`EngineError::GateClosed`] with what is lacking. That a unit's apply fails is no error: its result says so.
+    pub async fn apply_change(&self, place: &Place, id: &ChangeId) -> Result<Applied, EngineError> {
+        let title = format!("Apply {id}");
+        let run = self.begin(Kind::Apply, title, Some((place.id(), id.clone())), None);
+        let done = self.apply_all(place, id, &run).await;
+        self.end(&run, done.as_ref().map(Applied::in_words));
+        if let Ok(applied) = &done {
+            self.emit(Event::ApplyEnded {
+                clone: place.id(),
+                change: id.to_string(),
+                ok: applied.is_whole(),
+                text: applied.in_words(),
+            });
+        }
+        self.emit(Event::CloneChanged { clone: place.id() });
+        done
+    }
+
+    async fn apply_all(&self, place: &Place, id: &ChangeId, run: &Run) -> Result<Applied, EngineError> {
+        self.fetch_quietly(place).await?;
+        self.exchange(place).await?;
+        let clone = self.clone_view(place).await?;
+        let view = clone.change(id).ok_or_else(|| EngineError::NoSuchChange(id.to_string()))?;
+        self.must_be_runner(clone.policy()?).await?;
+        if !matches!(view.surveyed.facts.mergeability, Mergeability::Merged { .. }) {
+            return Err(EngineError::NotNow(format!("{id} is not merged yet; only what is on trunk is applied")));
+        }
+        if !view.verdict.is_open() {
+            let why = clone.circumstances(view).lacking();
+            return Err(EngineError::GateClosed { change: id.clone(), why });
+        }
+        let mut results = self.record_nothing_to_apply(place, &clone, view).await?;
+        let plans = in_order(view, view.verdict.approved_plans());
+        if !plans.is_empty() {
+            let workplace = self.check_out(place, &clone, view).await?;
+            let tooling = Tooling::find().await?;
+            for plan in plans {
+                let step = Step { place, clone: &clone, view, tooling: &tooling, workplace: &workplace, plan, run };
+                let result = self.apply_recorded(&step).await?;
+                self.progress(run, &format!("{}: {}", result.unit, outcome_words(result.outcome)));
+                let stop = result.outcome != ApplyOutcome::Applied;
+                results.push(result);
+                if stop {
+                    break;
+                }
+            }
+        }
+        let applied = Applied { results };
+        if applied.is_whole() {
+            self.prune(place, &clone.policy()?.policy.repository, id).await;
+        }
+        Ok(applied)
+    }
+
+    /// Units whose plan has no changes get a result that says just that, once.
+    async fn record_nothing_to_apply(
+        &self,
+        place: &Place,
+        clone: &CloneView,
+        view: &ChangeView,
+    ) -> Result<Vec<ApplyResult>, EngineError> {
+        let mut results = Vec::new();
+        let manifest = view.verdict.manifest().map(|(_, manifest)| manifest);
+        for unit in manifest.map(|manifest| manifest.units.as_slice()).unwrap_or_default() {
+            let quiet = matches!(&unit.outcome, PlanOutcome::Planned(changes) if changes.no_changes);
+            let known = view.results.iter().any(|result| result.unit == unit.unit);
+            if !quiet || known {
+                continue;
+            }
+            let end = ResultOf { outcome: ApplyOutcome::NothingToApply, after: AfterApply::NoChanges, started: now() };
+            results.push(self.record_result(place, clone, view, &unit.unit, None, end).await?);
+        }
+        Ok(results)
+    }
+
+    async fn apply_recorded(&self, step: &Step<'_>) -> Result<ApplyResult, EngineError> {
+        let store = self.store();
+        let id = store
+            .queue_run(&NewRun {
+                kind: RunKind::Apply,
+                repository: step.clone.policy()?.policy.repository.clone(),
+                clone: Some(step.place.info.id),
+                change: Some(step.view.change.id.clone()),
+                unit: Some(step.plan.unit().unit.clone()),
+                queued_at: now(),
+            })
+            .await?;
+        store.start_run(id, now()).await?;
+        let done = self.apply_unit(step).await;
+        let (verdict, summary) = match &done {
+            Ok(result) if result.outcome == ApplyOutcome::Applied => (RunVerdict::Succeeded, "applied".to_owned()),
+            Ok(result) => (RunVerdict::Failed, outcome_words(result.outcome).to_owned()),
+            Err(error) => (RunVerdict::Failed, error.to_string()),
+        };
+        store.end_run(id, &RunEnd { verdict, at: now(), exit: None, summary: Some(summary), sealed_log: None }).await?;
+        done
+    }
+
+    async fn apply_unit(&self, step: &Step<'_>) -> Result<ApplyResult, EngineError> {
+        let planned = step.plan.unit();
+        let _lock = self.lock_unit(step)?;
+        let cancel = step.run.cancel_token();
+        let dir = step.workplace.dir(&planned.unit, planned.deleted);
+        let mut log = Vec::new();
+        if !step.tooling.init(&dir, &mut log, cancel).await? {
+            return Err(EngineError::Tool {
+                tool: step.tooling.name().to_owned(),
+                detail: format!("{} could not be initialised; nothing was applied", planned.unit),
+            });
+        }
+        let proven = self.prove(step, planned, &dir, cancel).await?;
+        let consumption = self.consume_plan(step).await?;
+        let started = now();
+        let outcome = self.apply_proven(step, planned, &dir, &proven, cancel).await;
+        let after = match outcome {
+            ApplyOutcome::Applied => check_after(step, planned, &dir).await,
+            _ => AfterApply::Unknown,
+        };
+        let end = ResultOf { outcome, after, started };
+        self.record_result(step.place, step.clone, step.view, &planned.unit, Some(consumption), end).await
+    }
+
+    fn lock_unit(&self, step: &Step<'_>) -> Result<UnitLock, EngineError> {
+        let dir = self.data_dir().join("locks");
+        let io = |path: &std::path::Path| {
+            let path = path.to_owned();
+            move |source| EngineError::Io { doing: "lock", path, source }
+        };
+        std::fs::create_dir_all(&dir).map_err(io(&dir))?;
+        let repository = step.clone.policy()?.policy.repository.to_string();
+        let parts = [("repository", repository.as_bytes()), ("unit", step.plan.unit().unit.as_str().as_bytes())];
+        let path = dir.join(&crate::trunk::digest_of(&parts).as_str()[..32]);
+        let file = File::create(&path).map_err(io(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(UnitLock(file)),
+            Err(_) => Err(EngineError::NotNow(format!("{} is being applied by another process", step.plan.unit().unit))),
+        }
+    }
+
+    /// Opens the sealed plan file and proves that it is the committed one: its JSON, recomputed from that very file after
+    /// it was closed to writing, has the approved commitment.
+    async fn prove(
+        &self,
+        step: &Step<'_>,
+        planned: &PlannedUnit,
+        dir: &std::path::Path,
+        cancel: &CancellationToken,
+    ) -> Result<ProvenPlan, EngineError> {
+        let repository = step.clone.policy()?.policy.repository.clone();
+        let change = &step.view.change.id;
+        let review = self.bundle(step.place, &repository, change, &planned.review).await?;
+        let apply = self.bundle(step.place, &repository, change, &step.plan.changes().apply).await?;
+        let (engine, wanted) = (self.clone(), (planned.review.clone(), step.plan.changes().apply.clone()));
+        let (key, file) = blocking(move || {
+            let review = open_review(&review, &wanted.0, engine.identity())?;
+            let file = open_apply(&apply, &wanted.1, engine.identity())?;
+            Ok::<_, EngineError>((review.commitment_key, SealedMemoryFile::holding(&file)?))
+        })
+        .await?;
+        let key = key.ok_or_else(|| EngineError::PlanStale {
+            unit: planned.unit.to_string(),
+            detail: "its review bundle holds no commitment key".to_owned(),
+        })?;
+        let json = step.tooling.show(dir, &file, cancel).await?;
+        commitment::verify(&key, &json, &step.plan.changes().commitment)?;
+        Ok(ProvenPlan { file, key })
+    }
+
+    async fn consume_plan(&self, step: &Step<'_>) -> Result<StatementId, EngineError> {
+        let changes = step.plan.changes();
+        let statement = Statement::Consumption(Consumption {
+            repository: step.clone.policy()?.policy.repository.clone(),
+            change: step.view.change.id.clone(),
+            trunk: step.clone.trunk_commit.clone(),
+            unit: step.plan.unit().unit.clone(),
+            commitment: changes.commitment.clone(),
+            apply: changes.apply.clone(),
+            approvals: step.plan.approvals().to_vec(),
+            issued: now(),
+            nonce: countersign_seal::nonce()?,
+        });
+        self.consume(step.place, &statement, &changes.commitment).await
+    }
+
+    /// Applies the proven file; when the tool calls it stale, plans anew and goes on only with an equal plan.
+    async fn apply_proven(
+        &self,
+        step: &Step<'_>,
+        planned: &PlannedUnit,
+        dir: &std::path::Path,
+        proven: &ProvenPlan,
+        cancel: &CancellationToken,
+    ) -> ApplyOutcome {
+        let first = match step.tooling.apply(dir, &proven.file, cancel).await {
+            Ok(attempt) => attempt.end,
+            Err(_) => ApplyEnd::Failed,
+        };
+        match first {
+            ApplyEnd::Applied => ApplyOutcome::Applied,
+            ApplyEnd::Failed => ApplyOutcome::Failed,
+            ApplyEnd::Stale => self.apply_equal_plan(step, planned, dir, proven, cancel).await,
+        }
+    }
+
+    async fn apply_equal_plan(
+        &self,
+        step: &Step<'_>,
+        planned: &PlannedUnit,
+        dir: &std::path::Path,
+        proven: &ProvenPlan,
+        cancel: &CancellationToken,
+    ) -> ApplyOutcome {
+        let Ok(attempt) = step.tooling.plan(dir, goal(planned.deleted), cancel).await else {
+            return ApplyOutcome::Stale;
+        };
+        let Some(made) = attempt.plan else { return ApplyOutcome::Stale };
+        if commitment::verify(&proven.key, &made.json, &step.plan.changes().commitment).is_err() {
+            return ApplyOutcome::Stale;
+        }
+        match step.tooling.apply(dir, &made.file, cancel).await.map(|attempt| attempt.end) {
+            Ok(ApplyEnd::Applied) => ApplyOutcome::Applied,
+            Ok(ApplyEnd::Stale) => ApplyOutcome::Stale,
+            Ok(ApplyEnd::Failed) | Err(_) => ApplyOutcome::Failed,
+        }
+    }
+
+    async fn record_result(
+        &self,
+        place: &Place,
+        clone: &CloneView,
+        view: &ChangeView,
+        unit: &UnitPath,
+        consumption: Option<StatementId>,
+        end: ResultOf,
+    ) -> Result<ApplyResult, EngineError> {
+        let result = ApplyResult {
+            repository: clone.policy()?.policy.repository.clone(),
+            change: view.change.id.clone(),
+            trunk: clone.trunk_commit.clone(),
+            unit: unit.clone(),
+            consumption,
+            outcome: end.outcome,
+            after: end.after,
+            started: end.started,
+            issued: now(),
+            nonce: countersign_seal::nonce()?,
+        };
+        let id = self.sign_and_record(place, Statement::Apply(result.clone()), None).await?;
+        // What could not be published now is published with the next exchange.
+        self.publish(place, id).await;
+        Ok(result)
+    }
+
+    /// Records a result for every plan that this runner consumed and then did not report on: it was cut off in between.
+    /// Such a plan is never applied again.
+    ///
+    /// # Errors
+    /// Fails when the record cannot be read or written.
+    pub(crate) async fn report_interrupted(&self, place: &Place, clone: &CloneView) -> Result<u32, EngineError> {
+        let key = self.key_in_use().await?;
+        let mut reported = 0;
+        for view in &clone.changes {
+            for verified in &view.statements {
+                let Statement::Consumption(consumption) = verified.statement() else { continue };
+                let mine = verified.signer().fingerprint == *key.public.fingerprint();
+                if !mine || has_result(view, verified.id()) {
+                    continue;
+                }
+                let end = ResultOf {
+                    outcome: ApplyOutcome::Interrupted,
+                    after: AfterApply::Unknown,
+                    started: consumption.issued,
+                };
+                let id = Some(verified.id().clone());
+                self.record_result(place, clone, view, &consumption.unit, id, end).await?;
+                reported += 1;
+            }
+        }
+        Ok(reported)
+    }
+
+    /// Removes a change's sealed bundles, here and on the remote; what cannot be removed now is found again later.
+    async fn prune(&self, place: &Place, repository: &RepositoryId, change: &ChangeId) {
+        let (forge, key) = (place.forge.clone(), bundles_key(repository, change));
+        let removed = blocking(move || forge.delete_bundles(&key)).await;
+        if let Err(error) = removed {
+            tracing::warn!(%error, %change, "sealed bundles stay on the remote");
+        }
+        let dirs = self.workplace(repository, change);
+        let cleared = blocking(move || {
+            countersign_git::checkout::remove_checkout(&dirs.merged)?;
+            countersign_git::checkout::remove_checkout(&dirs.before)
+        })
+        .await;
+        if let Err(error) = cleared {
+            tracing::warn!(%error, %change, "the change's checkout stays");
+        }
+    }
+}
+
+/// What applying one plan needs.
+struct Step<'a> {
+    place: &'a Place,
+    clone: &'a CloneView,
+    view: &'a ChangeView,
+    tooling: &'a Tooling,
+    workplace: &'a Workplace,
+    plan: &'a ApprovedPlan,
+    run: &'a Run,
+}
+
+/// How one unit ended.
+struct ResultOf {
+    outcome: ApplyOutcome,
+    after: AfterApply,
+    started: Timestamp,
+}
+
+fn in_order<'a>(view: &ChangeView, plans: &'a [ApprovedPlan]) -> Vec<&'a ApprovedPlan> {
+    let place = |plan: &ApprovedPlan| view.surveyed.order.iter().position(|unit| *unit == plan.unit().unit);
+    let mut ordered: Vec<&ApprovedPlan> = plans.iter().collect();
+    ordered.sort_by_key(|plan| place(plan).unwrap_or(usize::MAX));
+    ordered
+}
+
+fn has_result(view: &ChangeView, consumption: &StatementId) -> bool {
+    view.statements.iter().any(|verified| match verified.statement() {
+        Statement::Apply(result) => result.consumption.as_ref() == Some(consumption),
+        _ => false,
+    })
+}
+
+/// Trunk should plan to no changes once it is applied.
+async fn check_after(step: &Step<'_>, planned: &PlannedUnit, dir: &std::path::Path) -> AfterApply {
+    let fresh = step.tooling.plan(dir, goal(planned.deleted), &CancellationToken::new()).await;
+    let json = fresh.ok().and_then(|attempt| attempt.plan).map(|made| made.json);
+    match json.map(|json| plan_json::read(&json)) {
+        Some(Ok(plan)) if plan.has_no_changes() => AfterApply::NoChanges,
+        Some(Ok(_)) => AfterApply::Changes,
+        _ => AfterApply::Unknown,
+    }
+}

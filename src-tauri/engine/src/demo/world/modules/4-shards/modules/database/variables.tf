@@ -1,0 +1,45 @@
+variable "cloud" {
+  description = "Directory that stands for the cloud."
+  type        = string
+}
+
+variable "environment" {
+  description = "Environment the database belongs to, such as prod."
+  type        = string
+}
+
+variable "name" {
+  description = "The database's name, which is its owner's name too."
+  type        = string
+}
+
+variable "engine_version" {
+  description = "PostgreSQL version, such as 15.4. Another version replaces the database."
+  type        = string
+}
+
+variable "storage_gb" {
+  description = "Storage in GB."
+  type        = number
+  default     = 20
+}
+
+variable "shards" {
+  description = "Memory in MB and most connections of each shard, by its name. They change in place."
+  type = map(object({
+    memory_mb       = number
+    max_connections = number
+  }))
+  default = {}
+}
+
+variable "network_id" {
+  description = "Network the database is in. Another network replaces the database."
+  type        = string
+}
+
+variable "password" {
+  description = "The owner's password."
+  type        = string
+  sensitive   = true
+}

@@ -1,0 +1,67 @@
+variables {
+  cloud       = ".test-cloud/service"
+  environment = "test"
+  name        = "web"
+  image       = "registry.example/web:1.0.0"
+  replicas    = 2
+  network_id  = "test-network"
+  api_token   = "not a secret"
+}
+
+run "makes_every_replica" {
+  assert {
+    condition     = length(fileset(var.cloud, "replicas/*.json")) == 2
+    error_message = "There are not two replicas in the cloud."
+  }
+
+  assert {
+    condition     = jsondecode(file("${var.cloud}/replicas/02.json")).image == "registry.example/web:1.0.0"
+    error_message = "A replica does not run the image that was asked for."
+  }
+}
+
+run "removes_one_and_keeps_the_other" {
+  variables {
+    replicas = 1
+  }
+
+  assert {
+    condition     = fileset(var.cloud, "replicas/*.json") == toset(["replicas/01.json"])
+    error_message = "Another replica than the last was removed."
+  }
+}
+
+run "refuses_a_service_that_does_not_run" {
+  command = plan
+
+  variables {
+    replicas = 0
+  }
+
+  expect_failures = [var.replicas]
+}
+
+run "refuses_an_image_without_a_tag" {
+  command = plan
+
+  variables {
+    image = "registry.example:5000/web"
+  }
+
+  expect_failures = [var.image]
+}
+
+run "example" {
+  module {
+    source = "./examples/basic"
+  }
+
+  variables {
+    cloud = ".test-cloud/service-example"
+  }
+
+  assert {
+    condition     = fileexists("${var.cloud}/service.json")
+    error_message = "The example does not make its service."
+  }
+}
