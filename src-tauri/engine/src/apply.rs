@@ -40,9 +40,7 @@ impl Applied {
     /// True when nothing failed.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.results
-            .iter()
-            .all(|result| matches!(result.outcome, ApplyOutcome::Applied | ApplyOutcome::NothingToApply))
+        self.results.iter().all(|result| matches!(result.outcome, ApplyOutcome::Applied | ApplyOutcome::NothingToApply))
     }
 
     /// In a sentence.
@@ -209,7 +207,9 @@ impl Engine {
         let file = File::create(&path).map_err(io(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(UnitLock(file)),
-            Err(_) => Err(EngineError::NotNow(format!("{} is being applied by another process", step.plan.unit().unit))),
+            Err(_) => {
+                Err(EngineError::NotNow(format!("{} is being applied by another process", step.plan.unit().unit)))
+            }
         }
     }
 

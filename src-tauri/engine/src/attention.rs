@@ -293,7 +293,10 @@ impl Circumstances<'_> {
     /// The sum of what the current plans would do.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.verdict.manifest().map(|(_, manifest)| countersign_domain::gate::total_counts(manifest)).unwrap_or_default()
+        self.verdict
+            .manifest()
+            .map(|(_, manifest)| countersign_domain::gate::total_counts(manifest))
+            .unwrap_or_default()
     }
 }
 

@@ -60,7 +60,24 @@ impl Engine {
         audited.await
     }
 
-    async fn policies(&self) -> Result<Vec<TrunkPolicy>, EngineError> {
+    /// Which watched clone is of which repository.
+    ///
+    /// # Errors
+    /// Fails when the record cannot be read.
+    pub async fn clone_of_repository(
+        &self,
+    ) -> Result<std::collections::BTreeMap<countersign_domain::names::RepositoryId, String>, EngineError> {
+        let mut clones = std::collections::BTreeMap::new();
+        for (_, place) in self.places().await? {
+            let Ok(place) = place else { continue };
+            if let Ok(Ok(policy)) = self.trunk_policy(&place).await {
+                clones.entry(policy.policy.repository).or_insert_with(|| place.id());
+            }
+        }
+        Ok(clones)
+    }
+
+    pub(crate) async fn policies(&self) -> Result<Vec<TrunkPolicy>, EngineError> {
         let mut policies = Vec::new();
         for (_, place) in self.places().await? {
             let Ok(place) = place else { continue };
@@ -166,8 +183,5 @@ pub fn in_words(statement: &Statement) -> String {
 /// The command that verifies a statement without this program.
 #[must_use]
 pub fn verify_command(kind: StatementKind, person: &str, file: &str) -> String {
-    format!(
-        "ssh-keygen -Y verify -f allowed_signers -I {person} -n {} -s {file}.sig < {file}",
-        kind.namespace()
-    )
+    format!("ssh-keygen -Y verify -f allowed_signers -I {person} -n {} -s {file}.sig < {file}", kind.namespace())
 }

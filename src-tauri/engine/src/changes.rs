@@ -156,9 +156,10 @@ impl Engine {
         match (found.len(), last_problem) {
             (0, Some(error)) => Err(error),
             (0, None) => Err(EngineError::NoSuchChange(id.to_string())),
-            (1, _) => found.pop().map(|(place, view)| (place, view, id)).ok_or_else(|| {
-                EngineError::Defect("one change was found and then none".to_owned())
-            }),
+            (1, _) => found
+                .pop()
+                .map(|(place, view)| (place, view, id))
+                .ok_or_else(|| EngineError::Defect("one change was found and then none".to_owned())),
             _ => Err(EngineError::AmbiguousChange {
                 change: id.to_string(),
                 clones: found.iter().map(|(place, _)| place.info.name.clone()).collect::<Vec<_>>().join(", "),
@@ -190,8 +191,7 @@ fn judge(
             Ok(policy) => Ok(policy.in_force()),
             Err(problem) => Err(problem),
         };
-        let verdict =
-            gate::evaluate(&GateInput { policy: in_force, change: &surveyed.facts, statements: &about, now });
+        let verdict = gate::evaluate(&GateInput { policy: in_force, change: &surveyed.facts, statements: &about, now });
         let results = newest_results(&about, &policy, &verdict);
         changes.push(ChangeView { change, surveyed, statements: about, results, verdict });
     }

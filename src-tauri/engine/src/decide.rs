@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use countersign_domain::names::{ChangeId, CommitId, Digest, QuestionId, StatementId, UnitPath};
 use countersign_domain::policy::{MAX_APPROVAL_HOURS, Question};
 use countersign_domain::statement::{
-    Acknowledgement, Answer, Approval, ApprovedUnit, ChecklistAnswer, PlanManifest, PlanOutcome, Rejection,
-    Revocation, Statement, StatementKind,
+    Acknowledgement, Answer, Approval, ApprovedUnit, ChecklistAnswer, PlanManifest, PlanOutcome, Rejection, Revocation,
+    Statement, StatementKind,
 };
 use countersign_forge::{Forge, MergeRequest};
 use countersign_git::Signature;
@@ -339,7 +339,10 @@ fn max_hours(clone: &CloneView, manifest: &PlanManifest) -> Result<u32, EngineEr
     let policy = &clone.policy()?.policy;
     let environments = manifest.units.iter().filter_map(|unit| policy.environment_of(&unit.unit));
     let shortest = environments.map(|(_, environment)| environment.rule.approval_hours).min();
-    Ok(shortest.unwrap_or(policy.policy_change.approval_hours).min(policy.policy_change.approval_hours).min(MAX_APPROVAL_HOURS))
+    Ok(shortest
+        .unwrap_or(policy.policy_change.approval_hours)
+        .min(policy.policy_change.approval_hours)
+        .min(MAX_APPROVAL_HOURS))
 }
 
 fn check_draft(terms: &ApprovalTerms, draft: &ApprovalDraft, hours: u32) -> Result<(), EngineError> {

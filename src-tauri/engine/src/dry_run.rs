@@ -10,11 +10,9 @@ use std::sync::Arc;
 use countersign_domain::names::{ChangeId, CommitId, Recipient, RepositoryId, StatementId, TreeId, UnitPath};
 use countersign_domain::plan::Plan;
 use countersign_domain::policy::Role;
-use countersign_domain::statement::{
-    PlanManifest, PlanOutcome, PlannedChanges, PlannedUnit, Statement, StatementKind,
-};
+use countersign_domain::statement::{PlanManifest, PlanOutcome, PlannedChanges, PlannedUnit, Statement, StatementKind};
 use countersign_forge::Forge;
-use countersign_git::ToolCache;
+use countersign_git::{LeftOut, ToolCache};
 use countersign_iac::plan_json;
 use countersign_seal::bundle::{ReviewContents, seal_apply, seal_review};
 use countersign_seal::commitment::{self, CommitmentKey};
@@ -171,17 +169,22 @@ impl Engine {
             EngineError::NotNow(format!("{} conflicts with trunk, so there is nothing to plan", view.change.id))
         })?;
         let units = view.surveyed.facts.units.as_deref().map_err(|why| EngineError::NotNow(why.clone()))?;
+        let affected: Vec<UnitPath> = units.iter().map(|unit| unit.unit.clone()).collect();
         let deletes = units.iter().any(|unit| unit.deleted);
         let workplace = self.workplace(&clone.policy()?.policy.repository, &view.change.id);
         let (git, base, to) = (place.git.clone(), view.change.base.clone(), workplace.clone());
         blocking(move || {
             let parent = to.merged.parent().map(PathBuf::from).unwrap_or_default();
-            std::fs::create_dir_all(&parent).map_err(|source| EngineError::Io { doing: "make", path: parent, source })?;
-            git.checkout(&merged, &to.merged, ToolCache::Keep)?;
+            std::fs::create_dir_all(&parent).map_err(|source| EngineError::Io {
+                doing: "make",
+                path: parent,
+                source,
+            })?;
+            let mut left_out = git.checkout(&merged, &to.merged, ToolCache::Keep)?.left_out;
             if deletes {
-                git.checkout(&base, &to.before, ToolCache::Keep)?;
+                left_out.extend(git.checkout(&base, &to.before, ToolCache::Keep)?.left_out);
             }
-            Ok::<_, EngineError>(())
+            whole(&affected, &left_out)
         })
         .await?;
         Ok(workplace)
@@ -290,6 +293,15 @@ impl Engine {
     }
 }
 
+/// A unit whose files could not all be written is not planned: the plan would not be of what was reviewed.
+fn whole(affected: &[UnitPath], left_out: &[LeftOut]) -> Result<(), EngineError> {
+    let missing = left_out.iter().find(|entry| affected.iter().any(|unit| unit.contains(&entry.path)));
+    missing.map_or(Ok(()), |entry| {
+        let path = countersign_domain::names::quoted(&entry.path);
+        Err(EngineError::NotNow(format!("{path} was left out because {}; remove it from the change", entry.problem)))
+    })
+}
+
 fn tree_units(
     engine: &Engine,
     git: &countersign_git::Clone,
@@ -362,8 +374,7 @@ impl UnitTask {
         }
         let key = CommitmentKey::generate()?;
         let commitment = commitment::commit(&key, &made.json)?;
-        let contents =
-            ReviewContents { log: &attempt.log, plan_json: Some(&made.json), commitment_key: Some(&key) };
+        let contents = ReviewContents { log: &attempt.log, plan_json: Some(&made.json), commitment_key: Some(&key) };
         let review = seal_review(contents, &self.readers.reviewers)?;
         let file = made.file.read(MAX_PLAN_FILE)?;
         let apply = seal_apply(&file, &self.readers.runners)?;
@@ -379,12 +390,7 @@ impl UnitTask {
         Ok(SealedUnit { planned, bundles: vec![review.bytes, apply.bytes], said })
     }
 
-    fn planned(
-        &self,
-        review: countersign_domain::names::Digest,
-        workspace: &str,
-        outcome: PlanOutcome,
-    ) -> PlannedUnit {
+    fn planned(&self, review: countersign_domain::names::Digest, workspace: &str, outcome: PlanOutcome) -> PlannedUnit {
         PlannedUnit {
             unit: self.affected.unit.clone(),
             inputs: self.affected.inputs.clone(),

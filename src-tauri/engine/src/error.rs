@@ -229,7 +229,9 @@ impl EngineError {
     #[must_use]
     pub fn kept(&self) -> Option<&'static str> {
         match self {
-            Self::Forge(_) => Some("everything recorded on this machine is kept and is published when the remote answers"),
+            Self::Forge(_) => {
+                Some("everything recorded on this machine is kept and is published when the remote answers")
+            }
             Self::GateClosed { .. } => Some("the plans and approvals are kept"),
             Self::PlanStale { .. } | Self::Commitment(_) => Some("nothing was applied"),
             Self::StalePreview | Self::Moved { .. } => Some("nothing was signed and nothing was changed"),

@@ -97,24 +97,14 @@ pub struct Surveyed {
 ///
 /// # Errors
 /// Fails when Git cannot be read.
-pub fn survey(
-    git: &Clone,
-    memory: &TreeMemory,
-    trunk: &CommitId,
-    change: &Change,
-) -> Result<Surveyed, GitError> {
+pub fn survey(git: &Clone, memory: &TreeMemory, trunk: &CommitId, change: &Change) -> Result<Surveyed, GitError> {
     match &change.mergeability {
         Mergeability::Merged { commit } => survey_merged(git, memory, trunk, change, commit),
         Mergeability::Clean | Mergeability::Conflicts(_) => survey_open(git, memory, trunk, change),
     }
 }
 
-fn survey_open(
-    git: &Clone,
-    memory: &TreeMemory,
-    trunk: &CommitId,
-    change: &Change,
-) -> Result<Surveyed, GitError> {
+fn survey_open(git: &Clone, memory: &TreeMemory, trunk: &CommitId, change: &Change) -> Result<Surveyed, GitError> {
     let before = git.tree_of(trunk)?;
     let merged = match git.merge(trunk, &change.head)? {
         MergeOutcome::Clean { tree } => tree,

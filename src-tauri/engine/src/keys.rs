@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use countersign_domain::names::{Fingerprint, PersonId};
 use countersign_domain::statement::{Device, Statement, StatementKind};
 use countersign_seal::keys::{Agent, AvailableKey, KeyError, KeyHome, SigningKey, Unlock, inspect_file};
+use countersign_seal::public_key::PublicKey;
 use secrecy::SecretString;
 
 use crate::blocking::blocking;
@@ -94,7 +95,8 @@ impl Engine {
         let known = self.known_keys().await?;
         let matches = |key: &&AvailableKey| {
             let text = key.public.fingerprint().as_str();
-            text == wanted || text.strip_prefix("SHA256:").is_some_and(|rest| wanted.len() >= 6 && rest.starts_with(wanted))
+            text == wanted
+                || text.strip_prefix("SHA256:").is_some_and(|rest| wanted.len() >= 6 && rest.starts_with(wanted))
         };
         let found: Vec<&AvailableKey> = known.keys.iter().filter(matches).collect();
         let [key] = found.as_slice() else {
@@ -140,8 +142,20 @@ impl Engine {
         .await
     }
 
+    /// The persons that a key stands for in the watched clones, each with its repository.
+    ///
+    /// # Errors
+    /// Fails when the record cannot be read.
+    pub async fn persons_of(&self, key: &PublicKey) -> Result<Vec<String>, EngineError> {
+        let policies = self.policies().await?;
+        let person = |policy: &TrunkPolicy| {
+            policy.signers.person(key).map(|person| format!("{person} in {}", policy.policy.repository))
+        };
+        Ok(policies.iter().filter_map(person).collect())
+    }
+
     /// The person that the key in use stands for in a repository; none when it is nobody's or there is no key.
-    pub(crate) async fn person_in(&self, policy: &TrunkPolicy) -> Option<PersonId> {
+    pub async fn person_in(&self, policy: &TrunkPolicy) -> Option<PersonId> {
         let key = self.key_in_use().await.ok()?;
         policy.signers.person(&key.public).cloned()
     }

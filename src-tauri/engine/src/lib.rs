@@ -94,10 +94,9 @@ impl Engine {
             source,
         })?;
         let file = data_dir.join(DEVICE_FILE);
-        let identity = blocking(move || {
-            if file.exists() { DeviceIdentity::load(&file) } else { DeviceIdentity::create(&file) }
-        })
-        .await?;
+        let identity =
+            blocking(move || if file.exists() { DeviceIdentity::load(&file) } else { DeviceIdentity::create(&file) })
+                .await?;
         store.mark_interrupted(now()).await?;
         let inner = Inner {
             data_dir,

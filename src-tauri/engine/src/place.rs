@@ -81,11 +81,8 @@ impl Engine {
             let git = Clone::open(&asked).or_else(|_| Clone::discover(&asked))?;
             let identity = git.identity()?;
             let top = identity.worktree.unwrap_or(identity.common_dir);
-            let path = top.canonicalize().map_err(|source| EngineError::Io {
-                doing: "find",
-                path: top.clone(),
-                source,
-            })?;
+            let path =
+                top.canonicalize().map_err(|source| EngineError::Io { doing: "find", path: top.clone(), source })?;
             Ok::<_, EngineError>((path, identity.remote))
         })
         .await?;
@@ -139,9 +136,11 @@ impl Engine {
         let is_wanted = |clone: &&WatchedClone| {
             clone.id.to_string() == wanted || clone.name == wanted || clone.path == Path::new(wanted)
         };
-        let id: CloneId = clones.iter().find(is_wanted).map(|clone| clone.id).ok_or_else(|| {
-            EngineError::NoSuchClone(wanted.to_owned())
-        })?;
+        let id: CloneId = clones
+            .iter()
+            .find(is_wanted)
+            .map(|clone| clone.id)
+            .ok_or_else(|| EngineError::NoSuchClone(wanted.to_owned()))?;
         self.store().remove_clone(id).await?;
         self.emit(Event::CloneChanged { clone: id.to_string() });
         Ok(())
@@ -153,6 +152,7 @@ impl Engine {
     /// The remote's reason; everything that was there before stays usable.
     pub async fn refresh(&self, place: &Place) -> Result<(), EngineError> {
         let run = self.begin(Kind::Fetch, format!("Fetch {}", place.info.name), None, None);
+        self.may_repeat_fetch(&run, place.id());
         let done = self.fetch_and_exchange(place, &run).await;
         self.end(&run, done.as_ref().map(|()| "up to date".to_owned()));
         self.emit(Event::CloneChanged { clone: place.id() });

@@ -75,7 +75,10 @@ impl Opened {
 /// The name of a change's bundles on the remote.
 #[must_use]
 pub fn bundles_key(repository: &RepositoryId, change: &ChangeId) -> String {
-    let digest = crate::trunk::digest_of(&[("repository", repository.as_str().as_bytes()), ("change", change.as_str().as_bytes())]);
+    let digest = crate::trunk::digest_of(&[
+        ("repository", repository.as_str().as_bytes()),
+        ("change", change.as_str().as_bytes()),
+    ]);
     digest.as_str()[..32].to_owned()
 }
 
@@ -101,7 +104,8 @@ impl Engine {
         let repository = clone.policy()?.policy.repository.clone();
         let sealed = self.bundle(place, &repository, &view.change.id, &planned.review).await?;
         let engine = self.clone();
-        let open = blocking(move || engine.unseal(&planned, &sealed).map(|plan| (planned.review, Arc::new(plan)))).await?;
+        let open =
+            blocking(move || engine.unseal(&planned, &sealed).map(|plan| (planned.review, Arc::new(plan)))).await?;
         lock(&self.inner.opened).put(open.0, Arc::clone(&open.1));
         Ok(open.1)
     }
@@ -204,8 +208,7 @@ impl OpenedPlan {
 
 /// Danger first, then by address: the order in which the plan is shown, and in which rows are numbered.
 fn in_danger_order(mut plan: Plan) -> Plan {
-    plan.resources.sort_by(|a, b| {
-        a.action.danger_rank().cmp(&b.action.danger_rank()).then_with(|| a.address.cmp(&b.address))
-    });
+    plan.resources
+        .sort_by(|a, b| a.action.danger_rank().cmp(&b.action.danger_rank()).then_with(|| a.address.cmp(&b.address)));
     plan
 }

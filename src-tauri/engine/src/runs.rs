@@ -84,6 +84,22 @@ pub struct RunRecord {
     pub unit: Option<UnitPath>,
     lines: VecDeque<String>,
     dropped: bool,
+    repeat: Option<Repeat>,
+}
+
+impl RunRecord {
+    /// True when [`Engine::repeat_run`] can do again what it did.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        self.repeat.is_some() && self.status != Status::Running
+    }
+}
+
+/// What doing a run again means.
+#[derive(Debug, Clone)]
+enum Repeat {
+    /// Fetch this clone.
+    Fetch(String),
 }
 
 /// A run that is going on.
@@ -136,6 +152,7 @@ impl Engine {
                 unit,
                 lines: VecDeque::new(),
                 dropped: false,
+                repeat: None,
             };
             inner.runs.push_front((record, cancel.clone()));
             inner.runs.truncate(REMEMBERED);
@@ -143,6 +160,31 @@ impl Engine {
         };
         self.emit(Event::RunStarted { run: id.clone(), title });
         Run { id, cancel }
+    }
+
+    /// Lets a fetch be done again from its run.
+    pub(crate) fn may_repeat_fetch(&self, run: &Run, clone: String) {
+        let mut inner = lock(&self.inner.runs.0);
+        if let Some((record, _)) = inner.runs.iter_mut().find(|(record, _)| record.id == run.id) {
+            record.repeat = Some(Repeat::Fetch(clone));
+        }
+    }
+
+    /// Does again what a run did.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchRun`]; [`EngineError::NotNow`] when it cannot be repeated; else as the first time.
+    pub async fn repeat_run(&self, id: &str) -> Result<(), EngineError> {
+        let runs = self.runs();
+        let found = runs.iter().find(|record| record.id == id);
+        let record = found.ok_or_else(|| EngineError::NoSuchRun(id.to_owned()))?;
+        match &record.repeat {
+            Some(Repeat::Fetch(clone)) if record.is_repeatable() => {
+                let place = self.place(clone).await?;
+                self.refresh(&place).await
+            }
+            _ => Err(EngineError::NotNow("this run cannot be repeated from here".to_owned())),
+        }
     }
 
     pub(crate) fn progress(&self, run: &Run, line: &str) {

@@ -326,11 +326,7 @@ fn pair_up(entries: &Entries) -> Vec<Pair> {
             let signature = signatures.get(file.path.as_str())?;
             let id = countersign_seal::digest(&file.content);
             let named = format!("{}.json", stem(&id));
-            (named == file.path).then(|| Pair {
-                id,
-                payload: file.content.clone(),
-                signature: signature.to_vec(),
-            })
+            (named == file.path).then(|| Pair { id, payload: file.content.clone(), signature: signature.to_vec() })
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use countersign_iac::ansi;
 use countersign_iac::tool::{
-    self, ENVIRONMENT, KnownFailure, LockFile, PlanExit, PlanGoal, Tool, apply_args, init_args, is_removed_variable,
+    ENVIRONMENT, KnownFailure, LockFile, PlanExit, PlanGoal, Tool, apply_args, init_args, is_removed_variable,
     known_failure, plan_args, show_json_args, version_args, workspace_args,
 };
 use countersign_runner::{Finished, MemoryFile, Program, SealedMemoryFile};
@@ -137,12 +137,7 @@ impl Tooling {
     ///
     /// # Errors
     /// Fails when the tool cannot be run or was cancelled.
-    pub async fn init(
-        &self,
-        dir: &Path,
-        log: &mut Vec<u8>,
-        cancel: &CancellationToken,
-    ) -> Result<bool, EngineError> {
+    pub async fn init(&self, dir: &Path, log: &mut Vec<u8>, cancel: &CancellationToken) -> Result<bool, EngineError> {
         let lock = if dir.join(".terraform.lock.hcl").exists() { LockFile::ReadOnly } else { LockFile::Update };
         let finished = self.program(dir, init_args(lock)).time_limit(PLAN_LIMIT).run(cancel).await?;
         keep_log(log, "init", &finished);
@@ -166,10 +161,10 @@ impl Tooling {
         if !finished.exit.success() {
             return Err(self.failed(&finished));
         }
-        finished.stdout.into_complete().map_err(|error| EngineError::Tool {
-            tool: self.name().to_owned(),
-            detail: error.to_string(),
-        })
+        finished
+            .stdout
+            .into_complete()
+            .map_err(|error| EngineError::Tool { tool: self.name().to_owned(), detail: error.to_string() })
     }
 
     async fn workspace(&self, dir: &Path, cancel: &CancellationToken) -> Result<String, EngineError> {
@@ -268,8 +263,51 @@ pub fn goal(deleted: bool) -> PlanGoal {
     if deleted { PlanGoal::Destroy } else { PlanGoal::Apply }
 }
 
-/// The tools this machine has, for the settings page.
-#[must_use]
-pub fn tool_home(tool: tool::Tool) -> &'static str {
-    tool.home()
+/// A program that Countersign uses, as this machine has it.
+#[derive(Debug, Clone)]
+pub struct MachineTool {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is; none when it is missing.
+    pub path: Option<PathBuf>,
+    /// The first line it says of its version.
+    pub version: Option<String>,
+    /// What it is used for.
+    pub purpose: &'static str,
+    /// Where to get it, when it is missing.
+    pub hint: Option<&'static str>,
+}
+
+/// The programs Countersign uses, as this machine has them.
+pub async fn machine_tools() -> Vec<MachineTool> {
+    let wanted = [
+        ("git", "--version", "fetching, pushing and cloning", "https://git-scm.com/downloads"),
+        ("terraform", "version", "planning and applying", Tool::Terraform.home()),
+        ("tofu", "version", "planning and applying", Tool::Tofu.home()),
+        ("ssh-keygen", "-V", "checking signatures without Countersign", "install the OpenSSH client"),
+        ("age", "--version", "opening sealed bundles without Countersign", "https://age-encryption.org"),
+    ];
+    let mut tools = Vec::new();
+    for (name, ask, purpose, get) in wanted {
+        let path = Program::new(name).find().ok();
+        let version = match &path {
+            Some(path) if name != "ssh-keygen" => asked_version(path, ask).await,
+            _ => None,
+        };
+        let hint = path.is_none().then_some(get);
+        tools.push(MachineTool { name, path, version, purpose, hint });
+    }
+    tools
+}
+
+async fn asked_version(program: &Path, ask: &str) -> Option<String> {
+    let asked = Program::new(program)
+        .arg(ask)
+        .inherit_env(["PATH", "HOME"])
+        .env("CHECKPOINT_DISABLE", "1")
+        .time_limit(Duration::from_secs(10))
+        .run(&CancellationToken::new())
+        .await;
+    let answer = plain(asked.ok()?.stdout.beginning());
+    answer.lines().next().map(str::to_owned)
 }

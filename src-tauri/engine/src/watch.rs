@@ -50,7 +50,9 @@ impl Watcher {
                 .iter()
                 .flat_map(|event| event.paths.iter())
                 .filter(|path| matters(path))
-                .filter_map(|path| known.iter().find(|(root, _)| path.starts_with(root)).map(|(_, moved)| moved.clone()))
+                .filter_map(|path| {
+                    known.iter().find(|(root, _)| path.starts_with(root)).map(|(_, moved)| moved.clone())
+                })
                 .collect();
             for one in all {
                 // The receiver is gone when the watcher is being dropped.
@@ -66,11 +68,7 @@ impl Watcher {
         Ok(watcher)
     }
 
-    fn add(
-        &mut self,
-        place: &Place,
-        roots: &std::sync::Mutex<BTreeMap<PathBuf, Moved>>,
-    ) -> Result<(), EngineError> {
+    fn add(&mut self, place: &Place, roots: &std::sync::Mutex<BTreeMap<PathBuf, Moved>>) -> Result<(), EngineError> {
         let identity = place.git.identity()?;
         self.watch(identity.common_dir, Moved::Clone(place.id()), roots)?;
         let remote = identity.remote.map(|remote| PathBuf::from(remote.url.trim_start_matches("file://")));
@@ -89,11 +87,15 @@ impl Watcher {
     ) -> Result<(), EngineError> {
         let git_dir = git_dir.canonicalize().unwrap_or(git_dir);
         crate::lock(roots).insert(git_dir.clone(), moved);
-        for (dir, mode) in [(git_dir.clone(), RecursiveMode::NonRecursive), (git_dir.join("refs"), RecursiveMode::Recursive)] {
+        for (dir, mode) in
+            [(git_dir.clone(), RecursiveMode::NonRecursive), (git_dir.join("refs"), RecursiveMode::Recursive)]
+        {
             if !self.watched.insert(dir.clone()) {
                 continue;
             }
-            self.debouncer.watch(&dir, mode).map_err(|error| EngineError::Watch { path: dir, detail: error.to_string() })?;
+            self.debouncer
+                .watch(&dir, mode)
+                .map_err(|error| EngineError::Watch { path: dir, detail: error.to_string() })?;
         }
         Ok(())
     }

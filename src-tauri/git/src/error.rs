@@ -108,7 +108,8 @@ impl GitError {
     /// A failure of libgit2 while `doing` something.
     pub(crate) fn library(doing: &'static str, error: &git2::Error) -> Self {
         let detail = plain(error.message(), 300);
-        if error.code() == git2::ErrorCode::Locked || detail.contains(".lock") {
+        // Not merely ".lock": `.terraform.lock.hcl` is a file like any other.
+        if error.code() == git2::ErrorCode::Locked || detail.contains(".lock'") {
             return Self::LockHeld { detail };
         }
         if detail.contains("No space left on device") {

@@ -6,7 +6,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`clone`] | [`Clone`]: opening a clone, what it is, where its trunk is |
+//! | [`mod@clone`] | [`struct@Clone`]: opening a clone, what it is, where its trunk is |
 //! | [`history`] | branches ahead of trunk, their commits, merges on trunk, tags |
 //! | [`merge`] | merging in memory and writing the merge commit |
 //! | [`tree`] | files and directories of a commit, straight from the object database |

@@ -109,13 +109,29 @@ pub fn error_lines(lines: &[Line]) -> Vec<usize> {
 pub struct LogReader {
     parser: Parser,
     screen: Screen,
+    /// The beginning of a character whose rest is still to come. The parser (vte 0.15) loses a character when one is
+    /// split between two calls, so it never sees a part of one.
+    held: Vec<u8>,
 }
 
 impl LogReader {
     /// Takes the next piece and returns the lines that it completed.
     pub fn feed(&mut self, piece: &[u8]) -> Vec<Line> {
+        let mut joined = std::mem::take(&mut self.held);
+        let whole = if joined.is_empty() {
+            piece
+        } else {
+            joined.extend_from_slice(piece);
+            &joined
+        };
+        let (finished, held) = whole.split_at(whole.len() - unfinished(whole));
+        let lines = self.advance(finished);
+        self.held = held.to_vec();
+        lines
+    }
+
+    fn advance(&mut self, mut rest: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
-        let mut rest = piece;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             self.parser.advance(&mut self.screen, &rest[..end]);
             self.parser = Parser::new();
@@ -138,6 +154,15 @@ impl std::fmt::Debug for LogReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LogReader").field("screen", &self.screen).finish_non_exhaustive()
     }
+}
+
+/// How many of the last bytes begin a character without ending it.
+fn unfinished(bytes: &[u8]) -> usize {
+    let begins = |count: &usize| {
+        let tail = bytes.len().checked_sub(*count).and_then(|from| bytes.get(from..)).unwrap_or_default();
+        std::str::from_utf8(tail).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    };
+    (1..=3).find(begins).unwrap_or_default()
 }
 
 /// The line that is being written.

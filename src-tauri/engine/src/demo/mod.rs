@@ -1,5 +1,6 @@
 //! A world to try it all in, and the walk through it: real Git, real keys, a real tool, nothing simulated.
 
+mod desktop;
 mod walk;
 pub mod world;
 
@@ -21,6 +22,7 @@ use crate::place::Place;
 use crate::tooling::Tooling;
 use world::{DemoChange, Seat, World};
 
+pub use desktop::DesktopDemo;
 pub use walk::{Walked, walk};
 
 /// The setting that names the demo world a data directory belongs to.
@@ -45,11 +47,7 @@ pub struct Demo {
 ///
 /// # Errors
 /// Fails when there is no tool, or when `dir` holds something else.
-pub async fn world(
-    dir: &Path,
-    begin: Begin,
-    say: &mut (dyn FnMut(&str) + Send),
-) -> Result<World, EngineError> {
+pub async fn world(dir: &Path, begin: Begin, say: &mut (dyn FnMut(&str) + Send)) -> Result<World, EngineError> {
     let (dir, tool) = (dir.to_owned(), Tooling::find().await?.path().to_owned());
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel::<String>();
     let building = blocking(move || {

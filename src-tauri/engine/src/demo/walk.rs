@@ -146,7 +146,11 @@ impl Walk<'_> {
         let ok = !moved.is_empty() && moved.iter().all(inside) && quiet;
         let files: std::collections::BTreeSet<String> = moved.iter().map(|path| path.display().to_string()).collect();
         let trunk = if quiet { "trunk plans to no changes" } else { "trunk still plans to changes" };
-        self.told("verify", ok, format!("{} files of the cloud moved, all of {}; {trunk}", files.len(), units.join(", ")));
+        self.told(
+            "verify",
+            ok,
+            format!("{} files of the cloud moved, all of {}; {trunk}", files.len(), units.join(", ")),
+        );
         Ok(())
     }
 }
