@@ -4,7 +4,7 @@
 //! Everything that cannot be decided is closed, with the reason. Two rules make it monotone: taking an approval away
 //! never opens it, and neither does adding a refusal, a revocation, or an approval of anything else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -263,6 +263,10 @@ struct Court<'a> {
     in_force: PolicyInForce<'a>,
     units: Result<&'a [AffectedUnit], &'a str>,
     manifest: Option<(&'a StatementId, &'a PlanManifest)>,
+    /// Who revoked a statement. Looked up once for all, so that the cost stays linear in the number of statements.
+    revokers: HashMap<&'a StatementId, Vec<&'a PersonId>>,
+    /// When each person refused last.
+    last_refusal: HashMap<&'a PersonId, Timestamp>,
     /// Rules that apply, by environment name or `policy`.
     scopes: Vec<(String, &'a Rule)>,
     homeless: Vec<&'a UnitPath>,
@@ -271,10 +275,37 @@ struct Court<'a> {
 impl<'a> Court<'a> {
     fn assemble(input: &'a GateInput<'a>, in_force: PolicyInForce<'a>) -> Self {
         let units = input.change.units.as_deref().map_err(String::as_str);
-        let mut court = Self { input, in_force, units, manifest: None, scopes: Vec::new(), homeless: Vec::new() };
+        let mut court = Self {
+            input,
+            in_force,
+            units,
+            manifest: None,
+            revokers: HashMap::new(),
+            last_refusal: HashMap::new(),
+            scopes: Vec::new(),
+            homeless: Vec::new(),
+        };
         court.manifest = court.newest_manifest();
+        court.hear_objections();
         court.find_scopes();
         court
+    }
+
+    fn hear_objections(&mut self) {
+        let mut revokers: HashMap<&StatementId, Vec<&PersonId>> = HashMap::new();
+        let mut last_refusal: HashMap<&PersonId, Timestamp> = HashMap::new();
+        for verified in self.statements() {
+            let person = &verified.signer().person;
+            match verified.statement() {
+                Statement::Revocation(revocation) => revokers.entry(&revocation.statement).or_default().push(person),
+                Statement::Rejection(refusal) => {
+                    let last = last_refusal.entry(person).or_insert(refusal.issued);
+                    *last = refusal.issued.max(*last);
+                }
+                _ => {}
+            }
+        }
+        (self.revokers, self.last_refusal) = (revokers, last_refusal);
     }
 
     fn find_scopes(&mut self) {
@@ -413,7 +444,7 @@ impl<'a> Court<'a> {
             .or_else(|| self.content_objection(approval, expected))
             .or_else(|| self.revocation_of(verified).map(|by| format!("revoked by {by}")))
             .or_else(|| {
-                let refused = self.refusals_of(person).any(|(_, refusal)| refusal.issued >= approval.issued);
+                let refused = self.last_refusal.get(person).is_some_and(|at| *at >= approval.issued);
                 refused.then(|| "refused later by the same person".to_owned())
             })
     }
@@ -465,16 +496,8 @@ impl<'a> Court<'a> {
     /// Who revoked a statement: its signer, or someone of the role security.
     fn revocation_of(&self, verified: &Verified) -> Option<&'a PersonId> {
         let owner = &verified.signer().person;
-        self.statements().find_map(|s| {
-            let Statement::Revocation(revocation) = s.statement() else { return None };
-            let by = &s.signer().person;
-            let entitled = by == owner || self.in_force.policy.holds(by, Role::Security);
-            (revocation.statement == *verified.id() && entitled).then_some(by)
-        })
-    }
-
-    fn refusals_of(&self, person: &PersonId) -> impl Iterator<Item = (&'a Verified, &'a Rejection)> {
-        self.all_refusals().filter(move |(s, _)| s.signer().person == *person)
+        let revokers = self.revokers.get(verified.id())?;
+        revokers.iter().copied().find(|by| *by == owner || self.in_force.policy.holds(by, Role::Security))
     }
 
     fn all_refusals(&self) -> impl Iterator<Item = (&'a Verified, &'a Rejection)> {
@@ -1059,7 +1082,7 @@ question = "Looked?"
         (any_person(), content)
     }
 
-    fn world(parts: Vec<(&'static str, Statement)>) -> Vec<Verified> {
+    fn world(parts: &[(&'static str, Statement)]) -> Vec<Verified> {
         let mut all = open_world();
         all.extend(parts.iter().zip(10..).map(|((by, s), n)| signed(by, n, s)));
         all
@@ -1068,7 +1091,7 @@ question = "Looked?"
     proptest! {
         #[test]
         fn taking_an_approval_away_never_opens(parts in prop::collection::vec(any_statement(), 0..8), pick in any::<prop::sample::Index>()) {
-            let all = world(parts);
+            let all = world(&parts);
             let approvals: Vec<usize> = (0..all.len()).filter(|i| matches!(all[*i].statement(), Statement::Approval(_))).collect();
             let gone = approvals[pick.index(approvals.len())];
             let fewer: Vec<Verified> = all.iter().enumerate().filter(|(i, _)| *i != gone).map(|(_, s)| s.clone()).collect();
@@ -1077,7 +1100,7 @@ question = "Looked?"
 
         #[test]
         fn an_approval_of_anything_else_never_opens(parts in prop::collection::vec(any_statement(), 0..8), by in any_person(), wrong in wrong_approval(), start in 0..4usize) {
-            let before: Vec<Verified> = world(parts).into_iter().skip(start).collect();
+            let before: Vec<Verified> = world(&parts).into_iter().skip(start).collect();
             let mut after = before.clone();
             after.push(signed(by, 99, &Statement::Approval(wrong)));
             prop_assert!(judge(&facts(), &before).is_open() || !judge(&facts(), &after).is_open());
@@ -1085,7 +1108,7 @@ question = "Looked?"
 
         #[test]
         fn a_refusal_or_revocation_never_opens(parts in prop::collection::vec(any_statement(), 0..8), by in any_person(), minutes in 0..60i64, n in 1..20u32, start in 0..4usize) {
-            let before: Vec<Verified> = world(parts).into_iter().skip(start).collect();
+            let before: Vec<Verified> = world(&parts).into_iter().skip(start).collect();
             for more in [rejection(minutes), revocation(n)] {
                 let mut after = before.clone();
                 after.push(signed(by, 99, &more));
@@ -1095,7 +1118,7 @@ question = "Looked?"
 
         #[test]
         fn order_does_not_matter(parts in prop::collection::vec(any_statement(), 0..8)) {
-            let all = world(parts);
+            let all = world(&parts);
             let reversed: Vec<Verified> = all.iter().rev().cloned().collect();
             prop_assert_eq!(judge(&facts(), &all).is_open(), judge(&facts(), &reversed).is_open());
         }

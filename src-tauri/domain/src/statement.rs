@@ -714,3 +714,69 @@ fn opened<P: DeserializeOwned>(
     }
     Ok((wrap(envelope.predicate), envelope.subject))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revocation() -> Statement {
+        Statement::Revocation(Revocation {
+            repository: RepositoryId::new("live").unwrap(),
+            change: ChangeId::new("grow").unwrap(),
+            statement: Digest::new("a".repeat(64)).unwrap(),
+            reason: "looked again".into(),
+            issued: "2026-01-02T03:04:05Z".parse().unwrap(),
+            nonce: Nonce::new("0".repeat(32)).unwrap(),
+        })
+    }
+
+    fn payload() -> String {
+        String::from_utf8(revocation().to_payload().unwrap()).unwrap()
+    }
+
+    fn refusal(edit: impl FnOnce(String) -> String) -> String {
+        Statement::parse(StatementKind::Revocation, edit(payload()).as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_payload_is_an_in_toto_statement() {
+        insta::assert_snapshot!(payload(), @r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"statement","digest":{"sha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}],"predicateType":"urn:countersign:revocation:v1","predicate":{"repository":"live","change":"grow","statement":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","reason":"looked again","issued":"2026-01-02T03:04:05Z","nonce":"00000000000000000000000000000000"}}"#);
+        let parsed = Statement::parse(StatementKind::Revocation, payload().as_bytes());
+        assert_eq!(parsed, Ok(revocation()));
+    }
+
+    #[test]
+    fn unknown_and_duplicate_keys_wrong_types_and_wrong_subjects_are_refused() {
+        let add = |t: String| t.replace(r#""reason":"#, r#""extra":1,"reason":"#);
+        assert!(refusal(add).contains("unknown field `extra`"));
+        let twice = |t: String| t.replace(r#""reason":"#, r#""change":"other","reason":"#);
+        assert!(refusal(twice).contains("duplicate field `change`"));
+        let subject = |t: String| t.replacen("aaaa", "bbbb", 1);
+        assert_eq!(refusal(subject), "the statement's subjects do not match what it says");
+        let predicate = |t: String| t.replace("urn:countersign:revocation:v1", "urn:countersign:approval:v1");
+        assert!(refusal(predicate).contains("but it was signed as"));
+        assert!(refusal(|t| t + "x").contains("trailing characters"));
+        assert!(Statement::parse(StatementKind::Approval, payload().as_bytes()).is_err());
+    }
+
+    #[test]
+    fn every_kind_has_its_own_namespace() {
+        let mut namespaces: Vec<String> = StatementKind::ALL.iter().map(|kind| kind.namespace()).collect();
+        namespaces.sort();
+        namespaces.dedup();
+        assert_eq!(namespaces.len(), StatementKind::ALL.len());
+        for kind in StatementKind::ALL {
+            assert_eq!(StatementKind::from_namespace(&kind.namespace()), Some(kind));
+        }
+        assert_eq!(StatementKind::from_namespace("file"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
+            for kind in StatementKind::ALL {
+                let _ = Statement::parse(kind, &bytes);
+            }
+        }
+    }
+}
