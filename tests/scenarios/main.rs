@@ -1,0 +1,4 @@
+//! Scenarios that cross crates.
+
+mod covered;
+mod stock_tools;
