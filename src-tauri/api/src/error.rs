@@ -52,7 +52,7 @@ impl ApiError {
 
     /// A defect of this program.
     #[must_use]
-    pub fn bug(message: &str) -> Self {
+    pub fn bug(message: impl std::fmt::Display) -> Self {
         Self {
             code: ErrorCode::Bug,
             message: format!("a defect in Countersign: {message}"),

@@ -2,6 +2,8 @@
 
 use countersign_engine::event::{Event, Sequenced};
 use serde::Serialize;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::list::Tag;
 
@@ -21,6 +23,30 @@ pub struct EventMessage {
 pub fn message(sequenced: Sequenced) -> EventMessage {
     let invalidates = invalidated_by(&sequenced.event).to_vec();
     EventMessage { seq: sequenced.seq, event: sequenced.event, invalidates }
+}
+
+/// The stream of events for one observer.
+#[derive(Debug)]
+pub struct EventStream(broadcast::Receiver<Sequenced>);
+
+impl EventStream {
+    pub(crate) fn over(receiver: broadcast::Receiver<Sequenced>) -> Self {
+        Self(receiver)
+    }
+
+    /// The next event; none when the engine is gone. An observer that was too slow and missed some is told to ask for
+    /// everything again.
+    pub async fn next(&mut self) -> Option<EventMessage> {
+        match self.0.recv().await {
+            Ok(sequenced) => Some(message(sequenced)),
+            Err(RecvError::Lagged(_)) => Some(EventMessage {
+                seq: 0,
+                event: Event::CloneChanged { clone: String::new() },
+                invalidates: Tag::ALL.to_vec(),
+            }),
+            Err(RecvError::Closed) => None,
+        }
+    }
 }
 
 fn invalidated_by(event: &Event) -> &'static [Tag] {

@@ -16,10 +16,11 @@ mod list;
 pub mod typescript;
 
 pub use error::{ApiError, ErrorCode};
-pub use events::{EventMessage, message};
+pub use events::{EventMessage, EventStream, message};
 pub use list::{COMMANDS, CommandKind, CommandSpec, Tag, dispatch};
 
 use countersign_engine::Engine;
+use countersign_engine::demo::DesktopDemo;
 
 /// What a command runs against.
 #[derive(Clone)]
@@ -29,6 +30,23 @@ pub struct Host {
 }
 
 impl Host {
+    /// Opens a data directory, starts watching its clones, and resumes the demo's runner if it has one.
+    ///
+    /// # Errors
+    /// Fails when the directory, the database or the identity cannot be used.
+    pub async fn open(data_dir: &std::path::Path) -> Result<Self, ApiError> {
+        let engine = Engine::open(data_dir).await?;
+        engine.keep_watching();
+        DesktopDemo::resume(&engine).await?;
+        Ok(Self { engine })
+    }
+
+    /// All events from now on.
+    #[must_use]
+    pub fn events(&self) -> EventStream {
+        EventStream::over(self.engine.events())
+    }
+
     /// A host over `engine`.
     #[must_use]
     pub fn new(engine: Engine) -> Self {

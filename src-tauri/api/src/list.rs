@@ -33,6 +33,22 @@ pub enum Tag {
     Runs,
 }
 
+impl Tag {
+    /// Every tag.
+    pub const ALL: [Self; 10] = [
+        Self::App,
+        Self::Clones,
+        Self::Queue,
+        Self::Change,
+        Self::Plan,
+        Self::Diff,
+        Self::History,
+        Self::Audit,
+        Self::Keys,
+        Self::Runs,
+    ];
+}
+
 /// Whether a command only reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandKind {

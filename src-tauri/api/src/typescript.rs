@@ -58,6 +58,8 @@ impl TypeVisitor for Declarations {
         if T::output_path().is_some() {
             self.declare::<T>();
         } else {
+            // A list's element is a parameter of the list, not something it depends on.
+            T::visit_generics(self);
             T::visit_dependencies(self);
         }
     }
