@@ -37,8 +37,8 @@ where
     Running: Future<Output = Result<Output, ApiError>> + Send + 'static,
 {
     let host = core.host().await?;
-    let args = serde_json::from_value(args)
-        .map_err(|error| ApiError::bug(format!("failed to read the arguments: {error}")))?;
+    let args =
+        serde_json::from_value(args).map_err(|error| ApiError::usage(format!("the arguments do not fit: {error}")))?;
     let output =
         tokio::spawn(command(host, args)).await.map_err(|_| ApiError::bug("the command ended unexpectedly"))??;
     let text = serde_json::to_string(&output)
