@@ -2,3 +2,4 @@
 
 mod covered;
 mod stock_tools;
+mod window;

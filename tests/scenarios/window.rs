@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use countersign_tests::{prepared, runner_round};
+use countersign_tests::prepared;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -86,21 +86,31 @@ async fn press(client: &Client, keys: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_window_shows_the_queue_and_signs_by_keyboard() {
     let prepared = prepared().await.unwrap();
-    let world = prepared.demo.world.clone();
+    let world = &prepared.demo.world;
     let driver = Driver::start();
     let client = driver.open(&world.you.data_dir).await;
 
     see(&client, "Needs my review").await;
-    see(&client, "replica").await;
-    let body = client.find(Locator::Css("body")).await.unwrap();
+    see(&client, "Run a third web replica in stage").await;
+    see(&client, "Destroys and replacements").await;
+    see(&client, "Gate closed").await;
+
     press(&client, "?").await;
-    see(&client, "Keys").await;
+    see(&client, "Keyboard").await;
     press(&client, &char::from(Key::Escape).to_string()).await;
-    drop(body);
+    press(&client, "a").await;
+    see(&client, "Sign approval").await;
+    see(&client, "Still missing").await;
+    press(&client, &char::from(Key::Escape).to_string()).await;
+
+    // What the page may do is named: neither foreign code nor a foreign place is among it.
+    let evaluated =
+        client.execute("try { return Function('return 1')() } catch (error) { return error.name }", vec![]).await;
+    assert_eq!(evaluated.unwrap(), json!("EvalError"));
+    let fetched = "const done = arguments[0]; fetch('https://example.invalid/').then(() => done('fetched'), () => done('refused'))";
+    assert_eq!(client.execute_async(fetched, vec![]).await.unwrap(), json!("refused"));
 
     client.close().await.unwrap();
-    drop(driver);
-    runner_round(world.runner.data_dir).await.unwrap();
 }
 
 /// Starts the window as a user does and reads what it says when there is no display.

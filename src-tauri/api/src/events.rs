@@ -53,7 +53,9 @@ fn invalidated_by(event: &Event) -> &'static [Tag] {
     match event {
         Event::CloneChanged { .. } => &[Tag::Clones, Tag::Queue, Tag::Change, Tag::Plan, Tag::Diff, Tag::History],
         Event::StatementsAdded { .. } => &[Tag::Queue, Tag::Change, Tag::Plan, Tag::History, Tag::Audit, Tag::Runs],
-        Event::RunStarted { .. } | Event::RunEnded { .. } | Event::RunProgress { .. } => &[Tag::Runs],
+        Event::RunStarted { .. } | Event::RunEnded { .. } => &[Tag::Runs],
+        // It carries all there is to know; asking for every run again at each line would cost more than the line.
+        Event::RunProgress { .. } => &[],
         Event::ApplyEnded { .. } => &[Tag::Queue, Tag::Change, Tag::History, Tag::Runs],
         Event::NeedsMe { .. } => &[Tag::Queue],
         Event::Alarm { .. } => &[Tag::Clones, Tag::Queue, Tag::Audit],
