@@ -84,7 +84,7 @@ async fn press(client: &Client, keys: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_window_shows_the_queue_and_signs_by_keyboard() {
+async fn the_window_shows_the_queue_and_opens_the_sign_sheet_by_key() {
     let prepared = prepared().await.unwrap();
     let world = &prepared.demo.world;
     let driver = Driver::start();
