@@ -1,6 +1,9 @@
 //! What the scenarios share: the demo world, prepared as `countersign demo` prepares it.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test that asked")]
+
+pub mod window;
 
 use std::path::PathBuf;
 use std::pin::Pin;

@@ -166,5 +166,5 @@ fn decode<T: DeserializeOwned>(args: serde_json::Value) -> Result<T, ApiError> {
 }
 
 fn encode<T: Serialize>(result: T) -> Result<serde_json::Value, ApiError> {
-    serde_json::to_value(result).map_err(|error| ApiError::bug(&error.to_string()))
+    serde_json::to_value(result).map_err(ApiError::bug)
 }

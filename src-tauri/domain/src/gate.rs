@@ -442,55 +442,58 @@ impl<'a> Court<'a> {
             .or_else(|| self.binding_objection(approval, expected))
             .or_else(|| self.time_objection(approval, expected.hours))
             .or_else(|| self.content_objection(approval, expected))
-            .or_else(|| self.revocation_of(verified).map(|by| format!("revoked by {by}")))
+            .or_else(|| self.revocation_of(verified).map(|by| format!("it was revoked by {by}")))
             .or_else(|| {
                 let refused = self.last_refusal.get(person).is_some_and(|at| *at >= approval.issued);
-                refused.then(|| "refused later by the same person".to_owned())
+                refused.then(|| "a refusal of the same person came later".to_owned())
             })
     }
 
     fn signer_objection(&self, person: &PersonId) -> Option<String> {
         let policy = self.in_force.policy;
         let Some(entry) = policy.people.get(person) else {
-            return Some("not among the people of countersign.toml".to_owned());
+            return Some("its signer is not among the people of countersign.toml".to_owned());
         };
         if !may_review(policy, person) {
-            return Some("holds no role that may approve".to_owned());
+            return Some("its signer holds no role that may approve".to_owned());
+        }
+        if entry.emails.is_empty() {
+            return Some("its signer has no emails in countersign.toml and may have written this change".to_owned());
         }
         let wrote = entry.emails.iter().any(|email| self.input.change.contributors.contains(email));
-        wrote.then(|| "wrote a commit of this change".to_owned())
+        wrote.then(|| "its signer wrote a commit of this change".to_owned())
     }
 
     fn binding_objection(&self, approval: &Approval, expected: &Expected) -> Option<String> {
         if approval.head != self.input.change.head {
-            return Some(format!("is of commit {}, not of the newest", approval.head.short()));
+            return Some(format!("it is of commit {}, not of the newest", approval.head.short()));
         }
         if approval.units != expected.units {
-            return Some("is of other plans than the current ones".to_owned());
+            return Some("it is of other plans than the current ones".to_owned());
         }
-        (approval.policy != *self.in_force.digest).then(|| "was given under another policy".to_owned())
+        (approval.policy != *self.in_force.digest).then(|| "it was given under another policy".to_owned())
     }
 
     fn time_objection(&self, approval: &Approval, hours: u32) -> Option<String> {
         if self.is_from_future(approval.issued) {
-            return Some("is issued in the future".to_owned());
+            return Some("it is issued in the future".to_owned());
         }
         if approval.expires <= self.input.now {
-            return Some(format!("expired at {}", approval.expires));
+            return Some(format!("it expired at {}", approval.expires));
         }
         let lifetime = approval.expires.duration_since(approval.issued);
         let longest = SignedDuration::from_hours(i64::from(hours));
-        (lifetime > longest).then(|| format!("asks to count longer than {hours} hours"))
+        (lifetime > longest).then(|| format!("it asks to count longer than {hours} hours"))
     }
 
     fn content_objection(&self, approval: &Approval, expected: &Expected) -> Option<String> {
         let checklist = &self.in_force.policy.checklist;
         let unanswered = checklist.iter().find(|q| !approval.checklist.iter().any(|a| a.question == q.id));
         if let Some(question) = unanswered {
-            return Some(format!("leaves the checklist question {} unanswered", question.id));
+            return Some(format!("it leaves the checklist question {} unanswered", question.id));
         }
         let missing = expected.acknowledged.iter().find(|needed| !approval.acknowledged.contains(needed));
-        missing.map(|needed| format!("does not acknowledge that {} is destroyed", needed.address))
+        missing.map(|needed| format!("it does not acknowledge that {} is destroyed", needed.address))
     }
 
     /// Who revoked a statement: its signer, or someone of the role security.
@@ -663,8 +666,8 @@ fn approvals(
         .iter()
         .map(|ballot| Evidence {
             text: match &ballot.objection {
-                None => format!("{} approves", ballot.person),
-                Some(objection) => format!("{}'s approval does not count: it {objection}", ballot.person),
+                None => format!("approved by {}", ballot.person),
+                Some(objection) => format!("the approval of {} does not count: {objection}", ballot.person),
             },
             counts: ballot.objection.is_none(),
             statement: Some(ballot.id.clone()),
@@ -675,7 +678,9 @@ fn approvals(
     (Requirement { name, met: enough, detail, evidence }, tally)
 }
 
-fn counted_units(n: usize) -> String {
+/// A number of units in words: `1 unit`, `3 units`.
+#[must_use]
+pub fn counted_units(n: usize) -> String {
     if n == 1 { "1 unit".to_owned() } else { format!("{n} units") }
 }
 
@@ -728,12 +733,16 @@ repository = "live"
 emails = ["ana@x.example"]
 roles = ["reviewer"]
 [people.sec]
+emails = ["sec@x.example"]
 roles = ["security"]
 [people.mira]
 emails = ["mira@x.example"]
 roles = ["reviewer", "security"]
 [people.guest]
+emails = ["guest@x.example"]
 roles = []
+[people.unlisted]
+roles = ["reviewer"]
 [people.runner]
 roles = ["runner"]
 [environments.prod]
@@ -921,37 +930,43 @@ question = "Looked?"
     fn each_wrong_binding_is_named() {
         assert_eq!(
             say(|a| a.head = commit('d')),
-            "ana's approval does not count: it is of commit dddddddddd, not of the newest"
+            "the approval of ana does not count: it is of commit dddddddddd, not of the newest"
         );
         assert_eq!(
             say(|a| a.units[0].commitment = digest('d')),
-            "ana's approval does not count: it is of other plans than the current ones"
+            "the approval of ana does not count: it is of other plans than the current ones"
         );
         assert_eq!(
             say(|a| a.units[0].inputs = digest('d')),
-            "ana's approval does not count: it is of other plans than the current ones"
+            "the approval of ana does not count: it is of other plans than the current ones"
         );
         assert_eq!(
             say(|a| a.units.clear()),
-            "ana's approval does not count: it is of other plans than the current ones"
+            "the approval of ana does not count: it is of other plans than the current ones"
         );
-        assert_eq!(say(|a| a.policy = digest('d')), "ana's approval does not count: it was given under another policy");
-        assert_eq!(say(|a| a.expires = now()), "ana's approval does not count: it expired at 2026-01-02T00:00:00Z");
+        assert_eq!(
+            say(|a| a.policy = digest('d')),
+            "the approval of ana does not count: it was given under another policy"
+        );
+        assert_eq!(
+            say(|a| a.expires = now()),
+            "the approval of ana does not count: it expired at 2026-01-02T00:00:00Z"
+        );
         assert_eq!(
             say(|a| a.expires = now() + SignedDuration::from_hours(25)),
-            "ana's approval does not count: it asks to count longer than 24 hours"
+            "the approval of ana does not count: it asks to count longer than 24 hours"
         );
         assert_eq!(
             say(|a| a.issued = now() + SignedDuration::from_mins(5)),
-            "ana's approval does not count: it is issued in the future"
+            "the approval of ana does not count: it is issued in the future"
         );
         assert_eq!(
             say(|a| a.checklist.clear()),
-            "ana's approval does not count: it leaves the checklist question looked unanswered"
+            "the approval of ana does not count: it leaves the checklist question looked unanswered"
         );
         assert_eq!(
             say(|a| a.acknowledged.clear()),
-            "ana's approval does not count: it does not acknowledge that db.orders is destroyed"
+            "the approval of ana does not count: it does not acknowledge that db.orders is destroyed"
         );
         assert_eq!(say(|a| a.change = ChangeId::new("other").unwrap()), "");
         assert_eq!(say(|a| a.repository = RepositoryId::new("other").unwrap()), "");
@@ -962,6 +977,7 @@ question = "Looked?"
         for (who, why) in [
             ("mira", "wrote a commit of this change"),
             ("guest", "holds no role that may approve"),
+            ("unlisted", "no emails in countersign.toml"),
             ("nobody", "not among the people"),
             ("runner", "holds no role that may approve"),
         ] {

@@ -263,7 +263,7 @@ pub struct Provisioner {
     pub resource: String,
     /// The provisioner's type, such as `local-exec`.
     pub provisioner_type: String,
-    /// When it runs: `create` or `destroy`.
+    /// When it runs: `create or destroy`, since plan JSON does not tell which.
     pub when: String,
     /// What it would run, as far as the configuration states it: constant text, or the references it is built from.
     pub command: Option<String>,
@@ -369,7 +369,9 @@ impl Plan {
                 && resource.importing.is_none()
                 && !resource.is_moved()
         };
-        self.resources.iter().all(quiet) && self.outputs.iter().all(|output| output.action == Action::NoOp)
+        // An action that the configuration triggers (Terraform 1.14) runs without any resource changing.
+        let triggers = self.provisioners.iter().any(|provisioner| provisioner.provisioner_type.starts_with("action "));
+        !triggers && self.resources.iter().all(quiet) && self.outputs.iter().all(|output| output.action == Action::NoOp)
     }
 
     /// The addresses that are destroyed or replaced, sorted, each once.

@@ -336,11 +336,12 @@ struct Resource<'a> {
 
 impl<'a> Resource<'a> {
     fn open(element: &'a RawValue, section: &'static str) -> Result<Self, PlanError> {
-        let members = Members::of(element, section)?;
+        let entry = format!("an entry of {section}");
+        let members = Members::of(element, &entry)?;
         let address = members
-            .text("address", section)?
+            .text("address", &entry)?
             .filter(|address| !address.is_empty())
-            .ok_or_else(|| wrong(format!("the address of an entry of {section}"), "a text"))?;
+            .ok_or_else(|| wrong(format!("the address of {entry}"), "a text"))?;
         let place = quoted(&address);
         let change = members.get("change").ok_or_else(|| wrong(format!("the change of {place}"), "an object"))?;
         let change = Members::of(change, &place)?;

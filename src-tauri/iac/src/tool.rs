@@ -1,9 +1,8 @@
 //! `terraform` and `tofu`: what to call them with, in which environment, and what their answers mean. Running them is
 //! another room's work; here are only pure functions.
 //!
-//! Both tools write colour even when their output is no terminal, so a colour log needs no pseudo-terminal: it is
-//! enough to leave `-no-color` and the `NO_COLOR` variable out. (Measured with Terraform 1.11: error boxes are drawn
-//! when the output is no terminal, except with `-no-color`.)
+//! Terraform writes colour and draws error boxes even when its output is no terminal, so a colour log needs no
+//! pseudo-terminal: it is enough to leave `-no-color` out. (Measured with 1.11, which does not heed `NO_COLOR` either.)
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -219,8 +218,10 @@ pub const ENVIRONMENT: [(&str, &str); 3] = [("TF_IN_AUTOMATION", "1"), ("TF_INPU
 /// - `TF_DATA_DIR` moves `.terraform`, and with it the recorded backend, away from the working directory.
 /// - `TF_REATTACH_PROVIDERS` replaces a provider by whatever process listens there.
 /// - `TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE` loosens the lock file.
-/// - `TF_STATE_PERSIST_INTERVAL` and `TF_ENCRYPTION` are left alone: they are how some teams run at all.
-/// - `NO_COLOR` would take the colours from the log.
+///
+/// `TF_VAR_*`, `TF_ENCRYPTION`, `TF_CLI_CONFIG_FILE` and the providers' own variables stay: they are how teams pass
+/// values, credentials and mirrors. A CLI configuration can replace providers (`dev_overrides`), so who runs the tool
+/// for others decides where it comes from.
 #[must_use]
 pub fn is_removed_variable(name: &str) -> bool {
     let exact = [
@@ -229,7 +230,6 @@ pub fn is_removed_variable(name: &str) -> bool {
         "TF_DATA_DIR",
         "TF_REATTACH_PROVIDERS",
         "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE",
-        "NO_COLOR",
     ];
     exact.contains(&name) || name.starts_with("TF_CLI_ARGS_") || name.starts_with("TF_LOG")
 }

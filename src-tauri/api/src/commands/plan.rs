@@ -276,7 +276,7 @@ pub async fn diff(host: &Host, args: ChangeRef) -> Result<Diff, ApiError> {
         git.diff(&from, &head, DiffLimits::default())
     })
     .await
-    .map_err(|error| ApiError::bug(&error.to_string()))?
+    .map_err(ApiError::bug)?
     .map_err(EngineError::from)?;
     let viewed = match found.clone.policy() {
         Ok(policy) => {

@@ -310,7 +310,7 @@ pub async fn history(host: &Host, args: ChangeRef) -> Result<History, ApiError> 
     let (base, head) = (view.change.base.clone(), view.change.head.clone());
     let commits = tokio::task::spawn_blocking(move || git.commits_ahead(&base, &head))
         .await
-        .map_err(|error| ApiError::bug(&error.to_string()))?
+        .map_err(ApiError::bug)?
         .map_err(countersign_engine::EngineError::from)?;
     let mut entries: Vec<HistoryEntry> = commits
         .iter()

@@ -45,7 +45,7 @@ fn not_json(error: &serde_json::Error, text: &str) -> PlanError {
     let (line, column) = (error.line(), error.column());
     match error.classify() {
         Category::Eof => PlanError::Truncated { line, column },
-        Category::Data | Category::Io => PlanError::NotAPlan { found: "JSON, but no object" },
+        Category::Data | Category::Io => PlanError::NotAPlan { found: "a JSON value that is no object" },
         Category::Syntax => PlanError::NotJson { found: what_it_seems(text), line, column },
     }
 }

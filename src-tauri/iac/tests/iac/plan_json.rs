@@ -9,7 +9,7 @@ fn plan_with(resources: &Value) -> String {
     json!({"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": resources}).to_string()
 }
 
-fn one(change: Value) -> String {
+fn one(change: &Value) -> String {
     plan_with(&json!([{"address": "a.b", "mode": "managed", "type": "a", "name": "b", "change": change}]))
 }
 
@@ -246,7 +246,7 @@ fn the_view_has_the_documented_shape_and_no_values() {
 
 #[test]
 fn every_pair_of_actions_is_one_action() {
-    let action = |words: &[&str]| read(&one(json!({"actions": words}))).resources[0].action;
+    let action = |words: &[&str]| read(&one(&json!({"actions": words}))).resources[0].action;
     assert_eq!(action(&["delete", "create"]), Action::Replace(ReplaceOrder::DeleteFirst));
     assert_eq!(action(&["create", "delete"]), Action::Replace(ReplaceOrder::CreateFirst));
     assert_eq!(action(&["create", "forget"]), Action::Replace(ReplaceOrder::CreateThenForget));
@@ -266,7 +266,7 @@ fn every_pair_of_actions_is_one_action() {
 
 #[test]
 fn changed_leaves_are_found_by_path() {
-    let text = one(json!({
+    let text = one(&json!({
         "actions": ["update"],
         "before": {"tags": {"a b": "x", "same": 1}, "ingress": [{"cidr": "10.0.0.0/8"}, {"cidr": "k"}], "gone": true, "n": null},
         "after": {"tags": {"a b": "y", "same": 1, "a-1": "z"}, "ingress": [{"cidr": "0.0.0.0/0"}, {"cidr": "k"}, {"cidr": "l"}], "n": null},
@@ -286,9 +286,9 @@ fn changed_leaves_are_found_by_path() {
 #[test]
 fn created_and_deleted_resources_show_every_set_leaf() {
     let values = json!({"a": {"b": [1, "x"]}, "empty": {}, "none": null});
-    let created = one(json!({"actions": ["create"], "before": null, "after": values, "after_unknown": {"id": true}}));
+    let created = one(&json!({"actions": ["create"], "before": null, "after": values, "after_unknown": {"id": true}}));
     assert_eq!(attributes(&created), ["a.b[0]: - -> 1", "a.b[1]: - -> \"x\"", "empty: - -> {}", "id: - -> ?"]);
-    let deleted = one(json!({"actions": ["delete"], "before": values, "after": null}));
+    let deleted = one(&json!({"actions": ["delete"], "before": values, "after": null}));
     assert_eq!(attributes(&deleted), ["a.b[0]: 1 -> -", "a.b[1]: \"x\" -> -", "empty: {} -> -"]);
 }
 
@@ -304,7 +304,7 @@ fn numbers_and_strings_keep_their_text() {
 
 #[test]
 fn replacements_name_what_forces_them() {
-    let text = one(json!({
+    let text = one(&json!({
         "actions": ["create", "delete"],
         "before": {"ami": "a", "size": 1, "nets": [{"id": "x"}], "nets_b": 1},
         "after": {"ami": "b", "size": 2, "nets": [{"id": "y"}], "nets_b": 2},
@@ -316,7 +316,7 @@ fn replacements_name_what_forces_them() {
 
 #[test]
 fn a_mark_on_either_side_covers_both() {
-    let text = one(json!({
+    let text = one(&json!({
         "actions": ["update"],
         "before": {"was": "s1", "is": "s2", "whole": {"deep": ["s3"]}, "list": ["p", "s4"], "same": "s5", "soon": "s6"},
         "after": {"was": "s7", "is": "s8", "whole": {"deep": ["s9"]}, "list": ["q", "s10"], "same": "s5"},
@@ -338,7 +338,7 @@ fn a_mark_on_either_side_covers_both() {
 
 #[test]
 fn every_encoding_is_read() {
-    let plan = one(json!({"actions": ["update"], "before": {"x": "ü"}, "after": {"x": "✓😀"}}));
+    let plan = one(&json!({"actions": ["update"], "before": {"x": "ü"}, "after": {"x": "✓😀"}}));
     let expected = read(&plan);
     let with_mark = format!("\u{feff}{plan}\r\n");
     let encoded = [
@@ -378,7 +378,7 @@ fn what_is_no_plan_is_refused_by_name() {
     assert_eq!(found(r#"{"version":4,"serial":1,"lineage":"x","resources":[]}"#), "a state file");
     assert_eq!(found(r#"{"format_version":"1.0","provider_schemas":{}}"#), "a list of provider schemas");
     assert_eq!(found(r#"{"a":1}"#), "some other JSON");
-    assert_eq!(found("[]"), "JSON, but no object");
+    assert_eq!(found("[]"), "a JSON value that is no object");
     assert_eq!(found("Plan: 1 to add"), "it is text, not JSON");
     assert_eq!(found("{\"@level\":\"info\"}\n{\"@level\":\"info\"}"), "it is a log in JSON lines");
     assert_eq!(found("PK\u{3}\u{4}…"), "it is the tool's own plan file, not its JSON");
@@ -388,7 +388,7 @@ fn what_is_no_plan_is_refused_by_name() {
 
 #[test]
 fn a_plan_cut_anywhere_is_refused() {
-    let plan = one(json!({"actions": ["create"], "after": {"x": "ü"}}));
+    let plan = one(&json!({"actions": ["create"], "after": {"x": "ü"}}));
     for end in 1..plan.len() {
         let cut = &plan.as_bytes()[..end];
         assert!(matches!(plan_json::read(cut), Err(PlanError::Truncated { .. })), "cut at {end}");
@@ -416,11 +416,11 @@ fn keys_that_stand_twice_are_refused() {
 #[test]
 fn unknown_actions_are_refused() {
     for words in [json!(["explode"]), json!(["delete", "explode"]), json!(["\u{1b}[2J"])] {
-        let refused = refusal(&one(json!({"actions": words})));
+        let refused = refusal(&one(&json!({"actions": words})));
         assert!(matches!(refused, PlanError::UnknownAction { .. }), "{refused}");
         assert!(!refused.to_string().contains('\u{1b}'));
     }
-    let nothing_said = one(json!({"actions": [], "before": {"x": 1}, "after": {"x": 2}}));
+    let nothing_said = one(&json!({"actions": [], "before": {"x": 1}, "after": {"x": 2}}));
     assert!(matches!(refusal(&nothing_said), PlanError::UnknownAction { .. }));
 }
 
@@ -431,8 +431,8 @@ fn wrong_shapes_are_refused_without_their_values() {
         plan_with(&json!(["hunter2"])),
         plan_with(&json!([{"address": "a.b", "change": "hunter2"}])),
         plan_with(&json!([{"change": {"actions": ["hunter2"]}}])),
-        one(json!({"actions": "hunter2"})),
-        one(json!({"actions": ["update"], "after_sensitive": "hunter2"})),
+        one(&json!({"actions": "hunter2"})),
+        one(&json!({"actions": ["update"], "after_sensitive": "hunter2"})),
     ];
     for text in wrong {
         let refused = refusal(&text);
@@ -458,7 +458,7 @@ fn nesting_is_bounded() {
 fn values_with_too_many_parts_are_given_whole() {
     let parts = vec![json!(1); MAX_CHILDREN + 1];
     let marks = vec![json!(true); MAX_CHILDREN + 1];
-    let text = one(json!({
+    let text = one(&json!({
         "actions": ["create"], "after": {"list": parts, "secret": parts, "x": 1}, "after_sensitive": {"secret": marks},
     }));
     let plan = read(&text);
@@ -489,7 +489,7 @@ fn older_and_newer_sections_are_read() {
             {"triggering_resource_address": "t.a", "action_trigger_event": "AfterUpdate"}}]}"#;
     let ran = &read(new).provisioners[0];
     assert_eq!((ran.resource.as_str(), ran.provisioner_type.as_str()), ("t.a", "action x"));
-    let identity = one(json!({"actions": ["no-op"], "importing": {"identity": {"email": "x"}}}));
+    let identity = one(&json!({"actions": ["no-op"], "importing": {"identity": {"email": "x"}}}));
     assert_eq!(read(&identity).resources[0].importing.as_deref(), Some(""));
 }
 
@@ -548,7 +548,7 @@ proptest! {
         (before, was) in marked_values(), (after, is) in marked_values(), action in 0..3_usize,
     ) {
         let words = [json!(["update"]), json!(["delete", "create"]), json!(["no-op"])];
-        let text = one(json!({
+        let text = one(&json!({
             "actions": words[action], "before": {"v": before}, "after": {"v": after},
             "before_sensitive": {"v": was}, "after_sensitive": {"v": is},
         }));
@@ -564,7 +564,7 @@ proptest! {
     #[test]
     fn every_difference_shows_and_nothing_else((before, _) in marked_values(), (after, _) in marked_values()) {
         let change = |before: &Value, after: &Value| {
-            attributes(&one(json!({"actions": ["update"], "before": {"v": before}, "after": {"v": after}})))
+            attributes(&one(&json!({"actions": ["update"], "before": {"v": before}, "after": {"v": after}})))
         };
         prop_assert!(change(&before, &before).is_empty());
         prop_assert_eq!(change(&before, &after).is_empty(), before == after);
@@ -572,7 +572,7 @@ proptest! {
 
     #[test]
     fn attribute_paths_are_unique((before, _) in marked_values(), (after, _) in marked_values()) {
-        let text = one(json!({"actions": ["update"], "before": {"v": before}, "after": {"v": after}}));
+        let text = one(&json!({"actions": ["update"], "before": {"v": before}, "after": {"v": after}}));
         let mut paths: Vec<String> = read(&text).resources[0].attributes.iter().map(|a| a.path.clone()).collect();
         let count = paths.len();
         paths.sort();
