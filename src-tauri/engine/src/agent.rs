@@ -11,6 +11,7 @@ use crate::Engine;
 use crate::attention::Standing;
 use crate::changes::{ChangeView, CloneView};
 use crate::error::EngineError;
+use crate::event::Event;
 use crate::place::Place;
 use crate::watch::Watcher;
 
@@ -54,11 +55,29 @@ impl Engine {
     /// # Errors
     /// The first clone's reason when none could be worked on; a failing change is told in its step.
     pub async fn agent_round(&self) -> Result<Vec<Step>, EngineError> {
-        let mut steps = Vec::new();
-        for (_, place) in self.places().await? {
-            steps.extend(self.round_of(&place?).await?);
+        let (mut steps, mut worked, mut first_error) = (Vec::new(), false, None);
+        for (clone, place) in self.places().await? {
+            let round = match place {
+                Ok(place) => self.round_of(&place).await,
+                Err(error) => Err(error),
+            };
+            match round {
+                Ok(done) => {
+                    worked = true;
+                    steps.extend(done);
+                }
+                // One remote that does not answer must not keep the others from being served.
+                Err(error) => {
+                    let message = format!("{} could not be worked on: {}", clone.name, error.recorded());
+                    self.emit(Event::Alarm { clone: clone.id.to_string(), message });
+                    first_error = first_error.or(Some(error));
+                }
+            }
         }
-        Ok(steps)
+        match first_error {
+            Some(error) if !worked => Err(error),
+            _ => Ok(steps),
+        }
     }
 
     async fn round_of(&self, place: &Place) -> Result<Vec<Step>, EngineError> {
@@ -89,10 +108,8 @@ impl Engine {
     }
 
     async fn report_cut_off(&self, place: &Place, clone: &CloneView, steps: &mut Vec<Step>) -> Result<(), EngineError> {
-        let cut_off: Vec<ChangeId> = clone.changes.iter().map(|view| view.change.id.clone()).collect();
-        let reported = self.report_interrupted(place, clone).await?;
-        if let (Some(change), true) = (cut_off.into_iter().next(), reported > 0) {
-            let outcome = Ok(format!("{reported} applies were cut off before; they are not repeated"));
+        for change in self.report_interrupted(place, clone).await? {
+            let outcome = Ok("an apply was cut off before; it is not repeated".to_owned());
             steps.push(Step { change, deed: Deed::ReportedInterrupted, outcome });
         }
         Ok(())

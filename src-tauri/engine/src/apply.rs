@@ -1,10 +1,13 @@
 //! Applying what was approved: exactly the sealed plan file, at most once, and only through an open gate.
 
 use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use countersign_domain::change::Mergeability;
 use countersign_domain::gate::ApprovedPlan;
 use countersign_domain::names::{ChangeId, RepositoryId, StatementId, UnitPath};
+use countersign_domain::policy::{Policy, Role};
 use countersign_domain::statement::{
     AfterApply, ApplyOutcome, ApplyResult, Consumption, PlanOutcome, PlannedUnit, Statement,
 };
@@ -14,7 +17,7 @@ use countersign_runner::SealedMemoryFile;
 use countersign_seal::bundle::{open_apply, open_review};
 use countersign_seal::commitment::{self, CommitmentKey};
 use countersign_store::runs::{NewRun, RunEnd, RunKind, RunVerdict};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::attention::outcome_words;
@@ -28,6 +31,9 @@ use crate::review::bundles_key;
 use crate::runs::{Kind, Run};
 use crate::tooling::{ApplyEnd, Tooling, goal};
 use crate::{Engine, now};
+
+/// After this long no apply is still running: the tool is given six hours.
+const LONGEST_APPLY: SignedDuration = SignedDuration::from_hours(7);
 
 /// What applying a change came to.
 #[derive(Debug, Clone)]
@@ -63,8 +69,34 @@ struct ProvenPlan {
     key: CommitmentKey,
 }
 
-/// Keeps other processes from applying the same unit from this machine.
-struct UnitLock(#[expect(dead_code, reason = "the lock is held as long as the file is open")] File);
+/// Keeps other processes from applying the same unit from this machine. Its file names the consumption that was begun
+/// here last, so that a process that was killed can be told from another machine that is still at work.
+struct UnitLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl UnitLock {
+    fn note(&self, consumption: &StatementId) -> Result<(), EngineError> {
+        let mut file = &self.file;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(consumption.as_str().as_bytes()))
+            .and_then(|()| file.sync_all())
+            .map_err(lock_error(&self.path))
+    }
+
+    fn noted(&self) -> Result<String, EngineError> {
+        let (mut file, mut text) = (&self.file, String::new());
+        file.rewind().and_then(|()| file.take(1024).read_to_string(&mut text)).map_err(lock_error(&self.path))?;
+        Ok(text)
+    }
+}
+
+fn lock_error(path: &Path) -> impl FnOnce(std::io::Error) -> EngineError {
+    let path = path.to_owned();
+    move |source| EngineError::Io { doing: "lock", path, source }
+}
 
 impl Engine {
     /// Applies every approved plan of a merged change, in dependency order, and stops at the first that fails.
@@ -91,39 +123,57 @@ impl Engine {
     }
 
     async fn apply_all(&self, place: &Place, id: &ChangeId, run: &Run) -> Result<Applied, EngineError> {
-        self.fetch_quietly(place).await?;
-        self.exchange(place).await?;
-        let clone = self.clone_view(place).await?;
-        let view = clone.change(id).ok_or_else(|| EngineError::NoSuchChange(id.to_string()))?;
-        self.must_be_runner(clone.policy()?).await?;
-        if !matches!(view.surveyed.facts.mergeability, Mergeability::Merged { .. }) {
-            return Err(EngineError::NotNow(format!("{id} is not merged yet; only what is on trunk is applied")));
-        }
-        if !view.verdict.is_open() {
-            let why = clone.circumstances(view).lacking();
-            return Err(EngineError::GateClosed { change: id.clone(), why });
-        }
-        let mut results = self.record_nothing_to_apply(place, &clone, view).await?;
-        let plans = in_order(view, view.verdict.approved_plans());
-        if !plans.is_empty() {
-            let workplace = self.check_out(place, &clone, view).await?;
+        let (clone, view) = self.judged_for_apply(place, id).await?;
+        let mut results = self.record_nothing_to_apply(place, &clone, &view).await?;
+        let mut next = first_plan(&view).map(|plan| (clone, view, plan));
+        if next.is_some() {
             let tooling = Tooling::find().await?;
-            for plan in plans {
-                let step = Step { place, clone: &clone, view, tooling: &tooling, workplace: &workplace, plan, run };
+            while let Some((clone, view, plan)) = next.take() {
+                let workplace = self.check_out(place, &clone, &view).await?;
+                let plan = &plan;
+                let step =
+                    Step { place, clone: &clone, view: &view, tooling: &tooling, workplace: &workplace, plan, run };
                 let result = self.apply_recorded(&step).await?;
                 self.progress(run, &format!("{}: {}", result.unit, outcome_words(result.outcome)));
-                let stop = result.outcome != ApplyOutcome::Applied;
+                let went_well = result.outcome == ApplyOutcome::Applied;
                 results.push(result);
-                if stop {
-                    break;
+                if went_well && view.verdict.approved_plans().len() > 1 {
+                    // An apply can take hours. Nothing that was judged before it is believed after it.
+                    let (clone, view) = self.judged_for_apply(place, id).await?;
+                    next = first_plan(&view).map(|plan| (clone, view, plan));
                 }
             }
         }
         let applied = Applied { results };
         if applied.is_whole() {
+            let clone = self.clone_view(place).await?;
             self.prune(place, &clone.policy()?.policy.repository, id).await;
         }
         Ok(applied)
+    }
+
+    /// The change, fetched fresh and judged, if and only if its plans may be applied now.
+    async fn judged_for_apply(&self, place: &Place, id: &ChangeId) -> Result<(CloneView, ChangeView), EngineError> {
+        self.fetch_quietly(place).await?;
+        self.exchange(place).await?;
+        let clone = self.clone_view(place).await?;
+        let view = clone.change(id).ok_or_else(|| EngineError::NoSuchChange(id.to_string()))?.clone();
+        self.must_be_runner(clone.policy()?).await?;
+        if !matches!(view.surveyed.facts.mergeability, Mergeability::Merged { .. }) {
+            return Err(EngineError::NotNow(format!("{id} is not merged yet; only what is on trunk is applied")));
+        }
+        if !view.verdict.is_open() {
+            let why = clone.circumstances(&view).lacking();
+            return Err(EngineError::GateClosed { change: id.clone(), why });
+        }
+        if let Some(failed) = view.results.iter().find(|result| is_failure(result.outcome)) {
+            return Err(EngineError::NotNow(format!(
+                "{}: {}; the other units of {id} wait for a new change that mends it",
+                failed.unit,
+                outcome_words(failed.outcome)
+            )));
+        }
+        Ok((clone, view))
     }
 
     /// Units whose plan has no changes get a result that says just that, once.
@@ -164,7 +214,7 @@ impl Engine {
         let (verdict, summary) = match &done {
             Ok(result) if result.outcome == ApplyOutcome::Applied => (RunVerdict::Succeeded, "applied".to_owned()),
             Ok(result) => (RunVerdict::Failed, outcome_words(result.outcome).to_owned()),
-            Err(error) => (RunVerdict::Failed, error.to_string()),
+            Err(error) => (RunVerdict::Failed, error.recorded()),
         };
         store.end_run(id, &RunEnd { verdict, at: now(), exit: None, summary: Some(summary), sealed_log: None }).await?;
         done
@@ -172,7 +222,9 @@ impl Engine {
 
     async fn apply_unit(&self, step: &Step<'_>) -> Result<ApplyResult, EngineError> {
         let planned = step.plan.unit();
-        let _lock = self.lock_unit(step)?;
+        let lock = self.lock_unit(&step.clone.policy()?.policy.repository, &planned.unit)?;
+        let lock =
+            lock.ok_or_else(|| EngineError::NotNow(format!("{} is being applied by another process", planned.unit)))?;
         let cancel = step.run.cancel_token();
         let dir = step.workplace.dir(&planned.unit, planned.deleted);
         let mut log = Vec::new();
@@ -183,7 +235,10 @@ impl Engine {
             });
         }
         let proven = self.prove(step, planned, &dir, cancel).await?;
-        let consumption = self.consume_plan(step).await?;
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        let consumption = self.consume_plan(step, &lock).await?;
         let started = now();
         let outcome = self.apply_proven(step, planned, &dir, &proven, cancel).await;
         let after = match outcome {
@@ -194,22 +249,19 @@ impl Engine {
         self.record_result(step.place, step.clone, step.view, &planned.unit, Some(consumption), end).await
     }
 
-    fn lock_unit(&self, step: &Step<'_>) -> Result<UnitLock, EngineError> {
+    /// The unit's lock on this machine; none while another process holds it.
+    fn lock_unit(&self, repository: &RepositoryId, unit: &UnitPath) -> Result<Option<UnitLock>, EngineError> {
         let dir = self.data_dir().join("locks");
-        let io = |path: &std::path::Path| {
-            let path = path.to_owned();
-            move |source| EngineError::Io { doing: "lock", path, source }
-        };
-        std::fs::create_dir_all(&dir).map_err(io(&dir))?;
-        let repository = step.clone.policy()?.policy.repository.to_string();
-        let parts = [("repository", repository.as_bytes()), ("unit", step.plan.unit().unit.as_str().as_bytes())];
+        let parts = [("repository", repository.as_str().as_bytes()), ("unit", unit.as_str().as_bytes())];
         let path = dir.join(&crate::trunk::digest_of(&parts).as_str()[..32]);
-        let file = File::create(&path).map_err(io(&path))?;
+        std::fs::create_dir_all(&dir).map_err(lock_error(&dir))?;
+        // What a killed process noted in the file is still to be read.
+        let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = opened.map_err(lock_error(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(UnitLock(file)),
-            Err(_) => {
-                Err(EngineError::NotNow(format!("{} is being applied by another process", step.plan.unit().unit)))
-            }
+            Ok(()) => Ok(Some(UnitLock { file, path })),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(source)) => Err(lock_error(&path)(source)),
         }
     }
 
@@ -219,13 +271,14 @@ impl Engine {
         &self,
         step: &Step<'_>,
         planned: &PlannedUnit,
-        dir: &std::path::Path,
+        dir: &Path,
         cancel: &CancellationToken,
     ) -> Result<ProvenPlan, EngineError> {
         let repository = step.clone.policy()?.policy.repository.clone();
         let change = &step.view.change.id;
-        let review = self.bundle(step.place, &repository, change, &planned.review).await?;
-        let apply = self.bundle(step.place, &repository, change, &step.plan.changes().apply).await?;
+        let manifest = step.view.verdict.manifest().map(|(_, manifest)| manifest);
+        let review = self.bundle(step.place, &repository, change, &planned.review, manifest).await?;
+        let apply = self.bundle(step.place, &repository, change, &step.plan.changes().apply, manifest).await?;
         let (engine, wanted) = (self.clone(), (planned.review.clone(), step.plan.changes().apply.clone()));
         let (key, file) = blocking(move || {
             let review = open_review(&review, &wanted.0, engine.identity())?;
@@ -242,10 +295,11 @@ impl Engine {
         Ok(ProvenPlan { file, key })
     }
 
-    async fn consume_plan(&self, step: &Step<'_>) -> Result<StatementId, EngineError> {
+    async fn consume_plan(&self, step: &Step<'_>, lock: &UnitLock) -> Result<StatementId, EngineError> {
         let changes = step.plan.changes();
-        let statement = Statement::Consumption(Consumption {
-            repository: step.clone.policy()?.policy.repository.clone(),
+        let policy = step.clone.policy()?;
+        let consumption = Consumption {
+            repository: policy.policy.repository.clone(),
             change: step.view.change.id.clone(),
             trunk: step.clone.trunk_commit.clone(),
             unit: step.plan.unit().unit.clone(),
@@ -254,8 +308,8 @@ impl Engine {
             approvals: step.plan.approvals().to_vec(),
             issued: now(),
             nonce: countersign_seal::nonce()?,
-        });
-        self.consume(step.place, &statement, &changes.commitment).await
+        };
+        self.consume(step.place, policy, consumption, &step.view.statements, |id| lock.note(id)).await
     }
 
     /// Applies the proven file; when the tool calls it stale, plans anew and goes on only with an equal plan.
@@ -263,7 +317,7 @@ impl Engine {
         &self,
         step: &Step<'_>,
         planned: &PlannedUnit,
-        dir: &std::path::Path,
+        dir: &Path,
         proven: &ProvenPlan,
         cancel: &CancellationToken,
     ) -> ApplyOutcome {
@@ -282,7 +336,7 @@ impl Engine {
         &self,
         step: &Step<'_>,
         planned: &PlannedUnit,
-        dir: &std::path::Path,
+        dir: &Path,
         proven: &ProvenPlan,
         cancel: &CancellationToken,
     ) -> ApplyOutcome {
@@ -328,18 +382,29 @@ impl Engine {
     }
 
     /// Records a result for every plan that this runner consumed and then did not report on: it was cut off in between.
-    /// Such a plan is never applied again.
+    /// Such a plan is never applied again. Returns the changes concerned.
     ///
     /// # Errors
     /// Fails when the record cannot be read or written.
-    pub(crate) async fn report_interrupted(&self, place: &Place, clone: &CloneView) -> Result<u32, EngineError> {
+    pub(crate) async fn report_interrupted(
+        &self,
+        place: &Place,
+        clone: &CloneView,
+    ) -> Result<Vec<ChangeId>, EngineError> {
         let key = self.key_in_use().await?;
-        let mut reported = 0;
+        let policy = clone.policy()?;
+        let mut reported = Vec::new();
         for view in &clone.changes {
             for verified in &view.statements {
                 let Statement::Consumption(consumption) = verified.statement() else { continue };
                 let mine = verified.signer().fingerprint == *key.public.fingerprint();
-                if !mine || has_result(view, verified.id()) {
+                if !mine || has_result(&policy.policy, view, verified.id()) {
+                    continue;
+                }
+                let Some(lock) = self.lock_unit(&policy.policy.repository, &consumption.unit)? else { continue };
+                let begun_here = lock.noted()? == verified.id().as_str();
+                // Another machine with the same key may still be at it, for as long as an apply may take.
+                if !begun_here && now().duration_since(consumption.issued) < LONGEST_APPLY {
                     continue;
                 }
                 let end = ResultOf {
@@ -349,7 +414,7 @@ impl Engine {
                 };
                 let id = Some(verified.id().clone());
                 self.record_result(place, clone, view, &consumption.unit, id, end).await?;
-                reported += 1;
+                reported.push(view.change.id.clone());
             }
         }
         Ok(reported)
@@ -361,6 +426,9 @@ impl Engine {
         let removed = blocking(move || forge.delete_bundles(&key)).await;
         if let Err(error) = removed {
             tracing::warn!(%error, %change, "sealed bundles stay on the remote");
+        }
+        if let Err(error) = self.store().prune_bundles(repository, change).await {
+            tracing::warn!(%error, %change, "sealed bundles stay in this machine's record");
         }
         let dirs = self.workplace(repository, change);
         let cleared = blocking(move || {
@@ -392,22 +460,31 @@ struct ResultOf {
     started: Timestamp,
 }
 
-fn in_order<'a>(view: &ChangeView, plans: &'a [ApprovedPlan]) -> Vec<&'a ApprovedPlan> {
-    let place = |plan: &ApprovedPlan| view.surveyed.order.iter().position(|unit| *unit == plan.unit().unit);
-    let mut ordered: Vec<&ApprovedPlan> = plans.iter().collect();
-    ordered.sort_by_key(|plan| place(plan).unwrap_or(usize::MAX));
-    ordered
+/// The approved plan whose unit comes first in dependency order.
+fn first_plan(view: &ChangeView) -> Option<ApprovedPlan> {
+    let place = |plan: &&ApprovedPlan| view.surveyed.order.iter().position(|unit| *unit == plan.unit().unit);
+    view.verdict.approved_plans().iter().min_by_key(|plan| place(plan).unwrap_or(usize::MAX)).cloned()
 }
 
-fn has_result(view: &ChangeView, consumption: &StatementId) -> bool {
+/// True when the units that come after it must not be applied.
+fn is_failure(outcome: ApplyOutcome) -> bool {
+    match outcome {
+        ApplyOutcome::Applied | ApplyOutcome::NothingToApply => false,
+        ApplyOutcome::Failed | ApplyOutcome::Stale | ApplyOutcome::Interrupted => true,
+    }
+}
+
+fn has_result(policy: &Policy, view: &ChangeView, consumption: &StatementId) -> bool {
     view.statements.iter().any(|verified| match verified.statement() {
-        Statement::Apply(result) => result.consumption.as_ref() == Some(consumption),
+        Statement::Apply(result) => {
+            result.consumption.as_ref() == Some(consumption) && policy.holds(&verified.signer().person, Role::Runner)
+        }
         _ => false,
     })
 }
 
 /// Trunk should plan to no changes once it is applied.
-async fn check_after(step: &Step<'_>, planned: &PlannedUnit, dir: &std::path::Path) -> AfterApply {
+async fn check_after(step: &Step<'_>, planned: &PlannedUnit, dir: &Path) -> AfterApply {
     let fresh = step.tooling.plan(dir, goal(planned.deleted), &CancellationToken::new()).await;
     let json = fresh.ok().and_then(|attempt| attempt.plan).map(|made| made.json);
     match json.map(|json| plan_json::read(&json)) {

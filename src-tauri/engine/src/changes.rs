@@ -1,25 +1,27 @@
 //! Changes with everything that decides about them: facts from Git, verified statements, the gate's verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use countersign_domain::change::{Change, Mergeability};
 use countersign_domain::gate::{self, GateInput, PolicyInForce, Verdict};
-use countersign_domain::names::{ChangeId, CommitId, PersonId, UnitPath};
+use countersign_domain::names::{ChangeId, CommitId, Digest, PersonId, StatementId, UnitPath};
 use countersign_domain::policy::Role;
-use countersign_domain::statement::{ApplyResult, PlanManifest, Statement, Verified};
+use countersign_domain::statement::{ApplyResult, PlanManifest, PlanOutcome, Statement, Verified};
 use countersign_forge::{ChangeList, Forge, Merge};
 use countersign_git::{Clone, GitError};
 use countersign_store::clones::WatchedClone;
+use countersign_store::statements::{RecordedStatement, StatementFilter};
 use jiff::Timestamp;
 
 use crate::attention::{Circumstances, Section};
 use crate::blocking::blocking;
 use crate::error::EngineError;
-use crate::facts::{Surveyed, survey};
+use crate::facts::{Surveyed, survey, survey_shallow};
 use crate::place::Place;
+use crate::shared_log;
 use crate::trunk::TrunkPolicy;
-use crate::{Engine, now};
+use crate::{Engine, lock, now};
 
 /// A change and all that is known of it.
 #[derive(Debug, std::clone::Clone)]
@@ -91,6 +93,27 @@ impl CloneView {
     }
 }
 
+/// What was judged before and holds as long as nothing moves: facts by the commits they are of, and signatures by the
+/// policy they were checked against.
+#[derive(Default)]
+pub(crate) struct Memory {
+    surveys: HashMap<SurveyedCommits, Surveyed>,
+    verified: HashMap<Digest, CheckedStatements>,
+}
+
+/// The commits that a survey is of, with the change's id: trunk, base, head, and the merge.
+type SurveyedCommits = (ChangeId, CommitId, CommitId, CommitId, Option<CommitId>);
+
+/// Signatures checked in one minute: a key's validity may end in the next.
+#[derive(Default)]
+struct CheckedStatements {
+    minute: i64,
+    by_id: HashMap<StatementId, Option<Verified>>,
+}
+
+/// How many surveys are remembered; those of a trunk that moved on are of no use.
+const REMEMBERED_SURVEYS: usize = 2048;
+
 /// What is read from Git before statements are looked at.
 struct Basis {
     list: ChangeList,
@@ -110,8 +133,11 @@ impl Engine {
             Ok::<_, EngineError>(Basis { list, policy })
         })
         .await?;
-        let statements = match &basis.policy {
-            Ok(policy) => self.verified(policy, None, None).await?.accepted,
+        let rows = match &basis.policy {
+            Ok(policy) => {
+                let repository = Some(policy.policy.repository.clone());
+                self.store().statements(&StatementFilter { repository, ..StatementFilter::default() }).await?
+            }
             Err(_) => Vec::new(),
         };
         let you = match &basis.policy {
@@ -119,7 +145,7 @@ impl Engine {
             Err(_) => None,
         };
         let (git, info, engine) = (place.git.clone(), place.info.clone(), self.clone());
-        blocking(move || judge(&engine, &git, info, basis, &statements, you)).await
+        blocking(move || judge(&engine, &git, info, basis, &rows, you)).await
     }
 
     /// The clone and the view that hold a change; `clone` narrows it down when several have one of that id.
@@ -173,27 +199,35 @@ fn judge(
     git: &Clone,
     clone: WatchedClone,
     basis: Basis,
-    statements: &[Verified],
+    rows: &[RecordedStatement],
     you: Option<PersonId>,
 ) -> Result<CloneView, EngineError> {
     let now = now();
     let Basis { list, policy } = basis;
+    let statements = policy.as_ref().map(|policy| by_change(known(engine, rows, policy, now))).unwrap_or_default();
     let mut all = list.open.clone();
     if let Ok(policy) = &policy {
-        all.extend(merged_changes(git, &list, policy, statements)?);
+        all.extend(merged_changes(git, &list, policy, &statements)?);
     }
     let mut changes = Vec::new();
+    let is_shallow = git.identity()?.is_shallow;
     for change in all {
-        let about: Vec<Verified> =
-            statements.iter().filter(|s| s.statement().change() == Some(&change.id)).cloned().collect();
-        let surveyed = survey(git, engine.trees(), &list.trunk.commit, &change)?;
-        let in_force: Result<PolicyInForce<'_>, &str> = match &policy {
-            Ok(policy) => Ok(policy.in_force()),
-            Err(problem) => Err(problem),
+        let surveyed = if is_shallow {
+            survey_shallow(&list.trunk.commit, &change)
+        } else {
+            remembered_survey(engine, git, &list.trunk.commit, &change)?
         };
-        let verdict = gate::evaluate(&GateInput { policy: in_force, change: &surveyed.facts, statements: &about, now });
-        let results = newest_results(&about, &policy, &verdict);
-        changes.push(ChangeView { change, surveyed, statements: about, results, verdict });
+        let of_change = statements.get(&change.id).cloned().unwrap_or_default();
+        changes.push(match policy_before(git, &change, &surveyed) {
+            None => judged(change, surveyed, of_change, &policy, now),
+            Some(before) => {
+                let of_change = before.as_ref().map(|before| {
+                    let rows = rows.iter().filter(|row| row.change.as_ref() == Some(&change.id));
+                    accepted(rows, before, now)
+                });
+                judged(change, surveyed, of_change.unwrap_or_default(), &before, now)
+            }
+        });
     }
     Ok(CloneView {
         clone,
@@ -207,17 +241,111 @@ fn judge(
     })
 }
 
+/// A merged change that edits the policy is judged by the policy it was merged into, not by the one it made.
+fn policy_before(git: &Clone, change: &Change, surveyed: &Surveyed) -> Option<Result<TrunkPolicy, String>> {
+    let is_merged = matches!(surveyed.facts.mergeability, Mergeability::Merged { .. });
+    (is_merged && surveyed.facts.edits_policy).then(|| TrunkPolicy::read(git, &change.base))
+}
+
+fn accepted<'a>(
+    rows: impl IntoIterator<Item = &'a RecordedStatement>,
+    policy: &TrunkPolicy,
+    at: Timestamp,
+) -> Vec<Verified> {
+    rows.into_iter().filter_map(|row| shared_log::accept(&policy.signers, row, at).ok()).collect()
+}
+
+/// As [`accepted`], with signatures checked once a minute.
+fn known(engine: &Engine, rows: &[RecordedStatement], policy: &TrunkPolicy, at: Timestamp) -> Vec<Verified> {
+    let minute = at.as_second().div_euclid(60);
+    let mut checked = {
+        let mut memory = lock(&engine.inner.judged);
+        memory.verified.retain(|_, checked| checked.minute == minute);
+        memory.verified.remove(&policy.digest).unwrap_or_default()
+    };
+    checked.minute = minute;
+    let mut statements = Vec::with_capacity(rows.len());
+    for row in rows {
+        let verified =
+            checked.by_id.entry(row.id.clone()).or_insert_with(|| shared_log::accept(&policy.signers, row, at).ok());
+        statements.extend(verified.clone());
+    }
+    lock(&engine.inner.judged).verified.insert(policy.digest.clone(), checked);
+    statements
+}
+
+fn remembered_survey(engine: &Engine, git: &Clone, trunk: &CommitId, change: &Change) -> Result<Surveyed, GitError> {
+    let merge = match &change.mergeability {
+        Mergeability::Merged { commit } => Some(commit.clone()),
+        Mergeability::Clean | Mergeability::Conflicts(_) => None,
+    };
+    let commits = (change.id.clone(), trunk.clone(), change.base.clone(), change.head.clone(), merge);
+    if let Some(surveyed) = lock(&engine.inner.judged).surveys.get(&commits) {
+        return Ok(surveyed.clone());
+    }
+    let surveyed = survey(git, engine.trees(), trunk, change)?;
+    let mut memory = lock(&engine.inner.judged);
+    if memory.surveys.len() >= REMEMBERED_SURVEYS {
+        memory.surveys.clear();
+    }
+    // What could not be read may be there at the next look.
+    if surveyed.facts.units.is_ok() {
+        memory.surveys.insert(commits, surveyed.clone());
+    }
+    Ok(surveyed)
+}
+
+fn by_change(statements: Vec<Verified>) -> BTreeMap<ChangeId, Vec<Verified>> {
+    let mut sorted: BTreeMap<ChangeId, Vec<Verified>> = BTreeMap::new();
+    for verified in statements {
+        if let Some(change) = verified.statement().change() {
+            sorted.entry(change.clone()).or_default().push(verified);
+        }
+    }
+    sorted
+}
+
+fn judged(
+    change: Change,
+    surveyed: Surveyed,
+    statements: Vec<Verified>,
+    policy: &Result<TrunkPolicy, String>,
+    now: Timestamp,
+) -> ChangeView {
+    let in_force: Result<PolicyInForce<'_>, &str> = match policy {
+        Ok(policy) => Ok(policy.in_force()),
+        Err(problem) => Err(problem),
+    };
+    let input = GateInput { policy: in_force, change: &surveyed.facts, statements: &statements, now };
+    let verdict = gate::evaluate(&input);
+    let results = newest_results(&statements, policy, &verdict);
+    ChangeView { change, surveyed, statements, results, verdict }
+}
+
+/// The newest result of each unit, as far as it is of the plans that the verdict speaks of.
 fn newest_results(
     statements: &[Verified],
     policy: &Result<TrunkPolicy, String>,
     verdict: &Verdict,
 ) -> Vec<ApplyResult> {
     let (Ok(policy), Some((_, manifest))) = (policy, verdict.manifest()) else { return Vec::new() };
+    let planned = |commitment: &Digest| {
+        manifest.units.iter().any(|unit| match &unit.outcome {
+            PlanOutcome::Planned(changes) => changes.commitment == *commitment,
+            PlanOutcome::Failed => false,
+        })
+    };
+    let consumed_here: BTreeSet<&StatementId> = statements
+        .iter()
+        .filter(|verified| matches!(verified.statement(), Statement::Consumption(c) if planned(&c.commitment)))
+        .map(Verified::id)
+        .collect();
     let mut newest: BTreeMap<&UnitPath, &ApplyResult> = BTreeMap::new();
     for verified in statements {
         let Statement::Apply(result) = verified.statement() else { continue };
         let by_runner = policy.policy.holds(&verified.signer().person, Role::Runner);
-        if !by_runner || result.issued < manifest.issued {
+        let of_these = result.consumption.as_ref().is_none_or(|consumption| consumed_here.contains(consumption));
+        if !by_runner || !of_these || result.issued < manifest.issued {
             continue;
         }
         let newer = newest.get(&result.unit).is_none_or(|kept| kept.issued <= result.issued);
@@ -229,32 +357,36 @@ fn newest_results(
 }
 
 /// Changes that trunk contains already and that a runner has planned: found by the planned head, so that it does not
-/// matter who merged them or how.
+/// matter who merged them or how. Of a name that was used again, the newest plan that trunk contains counts.
 fn merged_changes(
     git: &Clone,
     list: &ChangeList,
     policy: &TrunkPolicy,
-    statements: &[Verified],
+    statements: &BTreeMap<ChangeId, Vec<Verified>>,
 ) -> Result<Vec<Change>, GitError> {
     let open: BTreeSet<&ChangeId> = list.open.iter().map(|change| &change.id).collect();
-    let mut newest: BTreeMap<&ChangeId, &PlanManifest> = BTreeMap::new();
-    for verified in statements {
-        let Statement::Plan(manifest) = verified.statement() else { continue };
-        let by_runner = policy.policy.holds(&verified.signer().person, Role::Runner);
-        if !by_runner || open.contains(&manifest.change) {
-            continue;
-        }
-        if newest.get(&manifest.change).is_none_or(|kept| kept.issued < manifest.issued) {
-            newest.insert(&manifest.change, manifest);
-        }
-    }
     let mut merged = Vec::new();
-    for manifest in newest.into_values() {
-        if !git.has_commit(&manifest.head)? || !git.is_ancestor(&manifest.head, &list.trunk.commit)? {
-            continue;
+    for (_, statements) in statements.iter().filter(|(id, _)| !open.contains(id)) {
+        let mut manifests: Vec<&PlanManifest> = statements
+            .iter()
+            .filter(|verified| policy.policy.holds(&verified.signer().person, Role::Runner))
+            .filter_map(|verified| match verified.statement() {
+                Statement::Plan(manifest) => Some(manifest),
+                _ => None,
+            })
+            .collect();
+        manifests.sort_by_key(|manifest| std::cmp::Reverse(manifest.issued));
+        let mut looked_at = BTreeSet::new();
+        for manifest in manifests {
+            if !looked_at.insert(&manifest.head) || !git.has_commit(&manifest.head)? {
+                continue;
+            }
+            if git.is_ancestor(&manifest.head, &list.trunk.commit)? {
+                let merge = list.merges.iter().find(|merge| merge.head == manifest.head);
+                merged.push(merged_change(git, manifest, merge)?);
+                break;
+            }
         }
-        let merge = list.merges.iter().find(|merge| merge.head == manifest.head);
-        merged.push(merged_change(git, manifest, merge)?);
     }
     Ok(merged)
 }

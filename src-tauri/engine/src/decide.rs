@@ -23,6 +23,7 @@ use crate::error::EngineError;
 use crate::place::Place;
 use crate::runs::Kind;
 use crate::shared_log::RecordedHere;
+use crate::watch::one_line;
 use crate::{Engine, lock, now};
 
 /// How many previews are kept; the oldest go first.
@@ -100,7 +101,7 @@ impl Engine {
         let acknowledge = destroys(&manifest).into_iter().filter(|destroy| asks(&destroy.unit)).collect();
         Ok(ApprovalTerms {
             acknowledge,
-            max_hours: max_hours(clone, &manifest)?,
+            max_hours: max_hours(clone, view, &manifest)?,
             policy: policy.digest.clone(),
             questions: policy.policy.checklist.clone(),
             manifest,
@@ -297,7 +298,7 @@ impl Engine {
         let request = MergeRequest {
             change: id.clone(),
             head: head.clone(),
-            message: format!("Merge {id}: {}\n\nCountersign-Change: {id}\n", view.change.title),
+            message: format!("Merge {id}: {}\n\nCountersign-Change: {id}\n", one_line(&view.change.title)),
             author: Signature { name, email, time: now() },
         };
         blocking(move || forge.merge(&request)).await
@@ -335,14 +336,18 @@ fn manifest_id(view: &ChangeView, manifest: &PlanManifest) -> StatementId {
     known.unwrap_or_else(|| countersign_seal::digest(manifest.head.as_str().as_bytes()))
 }
 
-fn max_hours(clone: &CloneView, manifest: &PlanManifest) -> Result<u32, EngineError> {
+/// The shortest that any rule the change falls under allows, as the gate has it.
+fn max_hours(clone: &CloneView, view: &ChangeView, manifest: &PlanManifest) -> Result<u32, EngineError> {
     let policy = &clone.policy()?.policy;
     let environments = manifest.units.iter().filter_map(|unit| policy.environment_of(&unit.unit));
     let shortest = environments.map(|(_, environment)| environment.rule.approval_hours).min();
-    Ok(shortest
-        .unwrap_or(policy.policy_change.approval_hours)
-        .min(policy.policy_change.approval_hours)
-        .min(MAX_APPROVAL_HOURS))
+    let of_policy = policy.policy_change.approval_hours;
+    let hours = match shortest {
+        Some(hours) if view.surveyed.facts.edits_policy => hours.min(of_policy),
+        Some(hours) => hours,
+        None => of_policy,
+    };
+    Ok(hours.min(MAX_APPROVAL_HOURS))
 }
 
 fn check_draft(terms: &ApprovalTerms, draft: &ApprovalDraft, hours: u32) -> Result<(), EngineError> {

@@ -223,10 +223,19 @@ impl Engine {
                     task.run().await
                 });
             }
+            // The others are let finish when one fails: a tool killed in the middle leaves its state locked.
+            let mut failed = None;
             while let Some(done) = planning.join_next().await {
-                let unit = done.map_err(|error| EngineError::Defect(error.to_string()))??;
-                self.progress(run, &unit.said);
-                sealed.push(unit);
+                match done.map_err(|error| EngineError::Defect(error.to_string())).and_then(|done| done) {
+                    Ok(unit) => {
+                        self.progress(run, &unit.said);
+                        sealed.push(unit);
+                    }
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
         }
         sealed.sort_by(|a, b| a.planned.unit.cmp(&b.planned.unit));
@@ -344,7 +353,7 @@ impl UnitTask {
             Ok(unit) if unit.planned.outcome == PlanOutcome::Failed => (RunVerdict::Failed, unit.public_summary()),
             Ok(unit) => (RunVerdict::Succeeded, unit.public_summary()),
             Err(EngineError::Cancelled) => (RunVerdict::Cancelled, "cancelled".to_owned()),
-            Err(error) => (RunVerdict::Failed, error.to_string()),
+            Err(error) => (RunVerdict::Failed, error.recorded()),
         };
         store.end_run(id, &RunEnd { verdict, at: now(), exit: None, summary: Some(summary), sealed_log: None }).await?;
         done

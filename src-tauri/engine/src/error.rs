@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use countersign_domain::names::{ChangeId, CommitId, Digest};
+use countersign_forge::ForgeError;
+use countersign_git::RemoteError;
 
 /// Why a use case did not come to its end. Nothing that was acknowledged before is lost by any of these.
 #[derive(Debug, thiserror::Error)]
@@ -207,6 +209,13 @@ impl EngineError {
             Self::Bundle(_) | Self::BundleMissing(_) => ErrorKind::Invalid,
             Self::Commitment(_) | Self::PlanStale { .. } => ErrorKind::PlanStale,
             Self::Tool { .. } | Self::NoTool | Self::Plan(_) | Self::Run(_) | Self::Cancelled => ErrorKind::ToolFailed,
+            Self::Forge(
+                ForgeError::Vetoed(_)
+                | ForgeError::HeadMoved { .. }
+                | ForgeError::Conflicts { .. }
+                | ForgeError::NoSuchChange(_),
+            ) => ErrorKind::GateClosed,
+            Self::Forge(error) if is_of_this_clone(error) => ErrorKind::Machine,
             Self::Forge(_) => ErrorKind::Remote,
             Self::NoKey
             | Self::Key(_)
@@ -225,10 +234,23 @@ impl EngineError {
         }
     }
 
+    /// The error in words that may be kept in clear text: what a tool or a plan said may hold a secret and is left out.
+    #[must_use]
+    pub fn recorded(&self) -> String {
+        match self {
+            Self::Tool { tool, .. } => format!("{tool} failed"),
+            Self::Plan(_) => "the plan could not be read".to_owned(),
+            Self::Commitment(_) => "the plan does not match its commitment".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// What was kept, where one might fear a loss.
     #[must_use]
     pub fn kept(&self) -> Option<&'static str> {
         match self {
+            Self::Forge(ForgeError::Vetoed(_)) => Some("nothing was applied"),
+            Self::Forge(error) if is_of_this_clone(error) => None,
             Self::Forge(_) => {
                 Some("everything recorded on this machine is kept and is published when the remote answers")
             }
@@ -258,10 +280,23 @@ impl EngineError {
             Self::Commitment(_) | Self::PlanStale { .. } => "a new plan is needed, and then a new approval",
             Self::NoRecipients => "open Countersign once on a reviewer's machine: it announces the device",
             Self::NoTool => "install Terraform or OpenTofu and make sure it is on PATH",
+            Self::Forge(ForgeError::Vetoed(_)) => "`countersign gate ID` shows how it stands now",
+            Self::Forge(error) if is_of_this_clone(error) => return None,
             Self::Forge(_) => "check the connection with `git fetch` in the clone, then try again",
             Self::Watch { .. } => "raise fs.inotify.max_user_watches, or refresh by hand",
             Self::Defect(_) => "please report it with what you did",
             _ => return None,
         })
+    }
+}
+
+/// True for what went wrong in the clone itself, before or without the network. Its message says what to do.
+fn is_of_this_clone(error: &ForgeError) -> bool {
+    match error {
+        ForgeError::Git(_) => true,
+        ForgeError::Remote(remote) => {
+            matches!(remote, RemoteError::NoRemote { .. } | RemoteError::LockHeld { .. } | RemoteError::Local(_))
+        }
+        _ => false,
     }
 }

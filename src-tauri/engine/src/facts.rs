@@ -91,7 +91,17 @@ pub struct Surveyed {
     pub warnings: Vec<String>,
 }
 
-/// Surveys a change against trunk as it is now.
+/// Why nothing can be judged in a clone whose history is cut off: whoever wrote what is missing could approve their own
+/// work.
+const SHALLOW: &str =
+    "the clone is shallow, so it cannot be told who wrote this change; run `git fetch --unshallow` in it";
+
+/// A change in a shallow clone: nothing can be judged.
+pub(crate) fn survey_shallow(trunk: &CommitId, change: &Change) -> Surveyed {
+    unmergeable(change, trunk, change.mergeability.clone(), SHALLOW)
+}
+
+/// Surveys a change against trunk as it is now, in a clone whose history is whole.
 ///
 /// A merged change is judged by what trunk holds now: its units are those the merge changed, their inputs are trunk's.
 ///
@@ -123,7 +133,7 @@ fn survey_open(git: &Clone, memory: &TreeMemory, trunk: &CommitId, change: &Chan
             return Ok(unmergeable(change, trunk, Mergeability::Clean, &problem));
         }
     };
-    let affected = compare(&old, &new, |unit| new.inputs.get(unit));
+    let affected = compare(&old, &new);
     let facts = ChangeFacts {
         id: change.id.clone(),
         base: trunk.clone(),
@@ -153,7 +163,7 @@ fn survey_merged(
             return Ok(unmergeable(change, trunk, change.mergeability.clone(), &problem));
         }
     };
-    let affected = compare(&old, &new, |unit| current.inputs.get(unit));
+    let affected = compare(&old, &new).into_iter().map(|unit| as_it_is_now(unit, &current)).collect();
     let facts = ChangeFacts {
         id: change.id.clone(),
         base: trunk.clone(),
@@ -166,22 +176,25 @@ fn survey_merged(
     Ok(surveyed(facts, &old, &new, now))
 }
 
-/// Units whose inputs differ between two trees. `inputs_now` says what a unit that is still there reads now.
-fn compare<'a>(
-    old: &TreeUnits,
-    new: &TreeUnits,
-    inputs_now: impl Fn(&UnitPath) -> Option<&'a Digest>,
-) -> Vec<AffectedUnit> {
+/// A unit of a merged change as trunk has it by now. A unit that came back, or went, since the merge is no longer what
+/// was planned: the manifest then says otherwise, and the gate closes.
+fn as_it_is_now(unit: AffectedUnit, current: &TreeUnits) -> AffectedUnit {
+    match current.inputs.get(&unit.unit) {
+        Some(inputs) => AffectedUnit { inputs: inputs.clone(), deleted: false, ..unit },
+        None => AffectedUnit { deleted: true, ..unit },
+    }
+}
+
+/// Units whose inputs differ between two trees.
+fn compare(old: &TreeUnits, new: &TreeUnits) -> Vec<AffectedUnit> {
     let mut affected = Vec::new();
     let all: BTreeSet<&UnitPath> = old.inputs.keys().chain(new.inputs.keys()).collect();
     for unit in all {
         match (old.inputs.get(unit), new.inputs.get(unit)) {
             (Some(before), Some(after)) if before == after => {}
-            (_, Some(after)) => affected.push(AffectedUnit {
-                unit: unit.clone(),
-                inputs: inputs_now(unit).unwrap_or(after).clone(),
-                deleted: false,
-            }),
+            (_, Some(after)) => {
+                affected.push(AffectedUnit { unit: unit.clone(), inputs: after.clone(), deleted: false });
+            }
             (Some(before), None) => {
                 affected.push(AffectedUnit { unit: unit.clone(), inputs: before.clone(), deleted: true });
             }

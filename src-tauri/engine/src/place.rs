@@ -38,8 +38,10 @@ impl Place {
     }
 
     /// What tells one remote from another in the record.
-    pub(crate) fn remote_url(&self) -> String {
-        self.git.remote().ok().flatten().map_or_else(String::new, |remote| remote.url)
+    pub(crate) async fn remote_url(&self) -> Result<String, EngineError> {
+        let git = self.git.clone();
+        let remote = blocking(move || git.remote()).await?;
+        Ok(remote.map_or_else(String::new, |remote| remote.url))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_domain::names::{ChangeId, Digest, PersonId, RepositoryId, UnitPath};
 use countersign_domain::plan::{AttributeValue, Plan, ResourceChange};
-use countersign_domain::statement::{PlanOutcome, PlannedUnit};
+use countersign_domain::statement::{PlanManifest, PlanOutcome, PlannedUnit};
 use countersign_forge::Forge;
 use countersign_iac::ansi::{self, Line};
 use countersign_iac::plan_json;
@@ -102,7 +102,7 @@ impl Engine {
             return Ok(open);
         }
         let repository = clone.policy()?.policy.repository.clone();
-        let sealed = self.bundle(place, &repository, &view.change.id, &planned.review).await?;
+        let sealed = self.bundle(place, &repository, &view.change.id, &planned.review, manifest).await?;
         let engine = self.clone();
         let open =
             blocking(move || engine.unseal(&planned, &sealed).map(|plan| (planned.review, Arc::new(plan)))).await?;
@@ -130,7 +130,8 @@ impl Engine {
         Ok(OpenedPlan { unit: planned.unit.clone(), plan, log, error_lines })
     }
 
-    /// A sealed bundle, from this machine or from the remote.
+    /// A sealed bundle, from this machine or from the remote. Of what the remote has, only what the manifest names is
+    /// kept here.
     ///
     /// # Errors
     /// [`EngineError::BundleMissing`] when it is in neither place.
@@ -140,6 +141,7 @@ impl Engine {
         repository: &RepositoryId,
         change: &ChangeId,
         wanted: &Digest,
+        manifest: Option<&PlanManifest>,
     ) -> Result<Vec<u8>, EngineError> {
         if let Some(bytes) = self.store().bundle(wanted).await? {
             return Ok(bytes);
@@ -148,7 +150,11 @@ impl Engine {
         let entries = blocking(move || forge.fetch_bundles(&key)).await?;
         let mut found = None;
         for entry in entries {
-            let digest = self.store().keep_bundle(repository, change, &entry.content, now()).await?;
+            let digest = countersign_seal::digest(&entry.content);
+            if digest != *wanted && !manifest.is_some_and(|manifest| names(manifest, &digest)) {
+                continue;
+            }
+            self.store().keep_bundle(repository, change, &entry.content, now()).await?;
             if digest == *wanted {
                 found = Some(entry.content);
             }
@@ -204,6 +210,13 @@ impl OpenedPlan {
         let resources = self.plan.as_ref().map(|plan| plan.resources.as_slice()).unwrap_or_default();
         resources.get(index).ok_or_else(|| EngineError::NotNow("the plan has no such resource".to_owned()))
     }
+}
+
+/// True when the manifest names this sealed bundle.
+fn names(manifest: &PlanManifest, bundle: &Digest) -> bool {
+    manifest.units.iter().any(|unit| {
+        unit.review == *bundle || matches!(&unit.outcome, PlanOutcome::Planned(changes) if changes.apply == *bundle)
+    })
 }
 
 /// Danger first, then by address: the order in which the plan is shown, and in which rows are numbered.

@@ -204,7 +204,7 @@ impl Engine {
         let (status, summary) = match outcome {
             Ok(summary) => (Status::Succeeded, summary),
             Err(_) if run.cancel.is_cancelled() => (Status::Cancelled, "cancelled".to_owned()),
-            Err(error) => (Status::Failed, error.to_string()),
+            Err(error) => (Status::Failed, error.recorded()),
         };
         {
             let mut inner = lock(&self.inner.runs.0);

@@ -9,7 +9,7 @@ use countersign_iac::tool::{
     ENVIRONMENT, KnownFailure, LockFile, PlanExit, PlanGoal, Tool, apply_args, init_args, is_removed_variable,
     known_failure, plan_args, show_json_args, version_args, workspace_args,
 };
-use countersign_runner::{Finished, MemoryFile, Program, SealedMemoryFile};
+use countersign_runner::{Ending, Exit, Finished, MemoryFile, Program, SealedMemoryFile};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::EngineError;
@@ -159,7 +159,7 @@ impl Tooling {
         let args = show_json_args(&file.path_in_child());
         let finished = self.program(dir, args).pass_sealed(file).keep_output(limit).run(cancel).await?;
         if !finished.exit.success() {
-            return Err(self.failed(&finished));
+            return Err(self.failed("show", &finished));
         }
         finished
             .stdout
@@ -170,7 +170,7 @@ impl Tooling {
     async fn workspace(&self, dir: &Path, cancel: &CancellationToken) -> Result<String, EngineError> {
         let finished = self.run(dir, workspace_args(), cancel).await?;
         if !finished.exit.success() {
-            return Err(self.failed(&finished));
+            return Err(self.failed("workspace show", &finished));
         }
         Ok(String::from_utf8_lossy(finished.stdout.beginning()).trim().to_owned())
     }
@@ -219,20 +219,15 @@ impl Tooling {
         program
     }
 
-    fn failed(&self, finished: &Finished) -> EngineError {
-        let said = plain(finished.stderr.beginning());
-        let detail = said.lines().map(str::trim).find(|line| line.contains("Error")).unwrap_or("it gave no reason");
-        EngineError::Tool { tool: self.name().to_owned(), detail: detail.to_owned() }
+    /// What the tool printed may hold a secret, so it stands in no error.
+    fn failed(&self, step: &str, finished: &Finished) -> EngineError {
+        let how = match (finished.exit.code(), finished.exit) {
+            (Some(code), _) => format!("ended with exit code {code}"),
+            (None, Exit::ByItself(Ending::Signal(signal))) => format!("was killed by signal {signal}"),
+            (None, _) => "was stopped".to_owned(),
+        };
+        EngineError::Tool { tool: self.name().to_owned(), detail: format!("`{step}` {how}") }
     }
-}
-
-/// What is said of a failed plan: its first error line, safe to show.
-#[must_use]
-pub fn first_error(log: &[u8]) -> Option<String> {
-    let lines = ansi::parse(log);
-    let first = *ansi::error_lines(&lines).first()?;
-    let text = lines.get(first)?.text();
-    Some(text.trim_start_matches(['│', '╷', ' ']).trim().to_owned())
 }
 
 /// A log as plain text.

@@ -29,7 +29,8 @@ impl TrunkPolicy {
         let signer_bytes = read(git, commit, ALLOWED_SIGNERS_FILE)?;
         let text = std::str::from_utf8(&policy_bytes).map_err(|_| format!("{POLICY_FILE} on trunk is not UTF-8"))?;
         let policy = Policy::parse(text).map_err(|error| error.to_string())?;
-        let signers = AllowedSigners::parse(&signer_bytes).map_err(|error| error.to_string())?;
+        let signers =
+            AllowedSigners::parse(&signer_bytes).map_err(|error| format!("{ALLOWED_SIGNERS_FILE}, {error}"))?;
         let digest = digest_of(&[(POLICY_FILE, &policy_bytes), (ALLOWED_SIGNERS_FILE, &signer_bytes)]);
         Ok(Self { commit: commit.clone(), policy, signers, digest })
     }

@@ -48,6 +48,8 @@ impl Watcher {
             let known = crate::lock(&known);
             let all: BTreeSet<Moved> = events
                 .iter()
+                // Reading a ref is told too; answering it by reading again would never rest.
+                .filter(|event| !event.kind.is_access())
                 .flat_map(|event| event.paths.iter())
                 .filter(|path| matters(path))
                 .filter_map(|path| {
@@ -112,6 +114,15 @@ impl Watcher {
     async fn next(&mut self) -> Option<Moved> {
         self.moved.recv().await
     }
+}
+
+/// A stranger's text for a notification: on one line, without what a terminal or a screen would act on.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars()
+        .filter(|c| {
+            !c.is_control() && !matches!(c, '\u{200E}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        })
+        .collect()
 }
 
 /// Lock files come and go with every move; what they leave behind is what counts.
@@ -185,7 +196,7 @@ impl Engine {
             let Ok(place) = place else { continue };
             let Ok(view) = self.clone_view(&place).await else { continue };
             for change in view.needing_me() {
-                needing.insert((place.id(), change.change.id.to_string()), change.change.title.clone());
+                needing.insert((place.id(), change.change.id.to_string()), one_line(&change.change.title));
             }
         }
         let keys: BTreeSet<(String, String)> = needing.keys().cloned().collect();
