@@ -12,6 +12,7 @@ mod platform;
 mod rooms;
 mod run;
 mod screen;
+mod served;
 mod setup;
 mod stages;
 mod stamp;

@@ -106,23 +106,23 @@ pub(crate) fn build_ui() -> Result<()> {
     stamp.set()
 }
 
-/// Where the browser for the UI's tests is; `None` means the one that Playwright brings.
-pub(crate) fn chromium() -> Option<PathBuf> {
-    platform::find_program(CHROMIUM_PROGRAMS)
-}
-
+/// The browser for the UI's tests; where no package provides one, the one that Playwright brings is installed.
+///
 /// Ubuntu's Chromium package only forwards to a snap, which does not run everywhere; Playwright's own does.
-pub(crate) fn install_browser() -> Result<()> {
-    if chromium().is_some() {
-        return Ok(());
+pub(crate) fn browser() -> Result<PathBuf> {
+    if let Some(browser) = platform::find_program(CHROMIUM_PROGRAMS) {
+        return Ok(browser);
     }
     let stamp = Stamp::new(&stamps(), "playwright-browser", &[run::root().join("ui/package-lock.json")], "")?;
-    if stamp.is_fresh() {
-        return Ok(());
+    if !stamp.is_fresh() {
+        run::say("no Chromium or Chrome on PATH: installing the one that Playwright brings, and its libraries");
+        run::run(&mut run::npm(&["exec", "--", "playwright", "install", "--with-deps", "chromium"]))?;
+        stamp.set()?;
     }
-    run::say("no Chromium or Chrome on PATH: installing the one that Playwright brings, and its libraries");
-    run::run(&mut run::npm(&["exec", "--", "playwright", "install", "--with-deps", "chromium"]))?;
-    stamp.set()
+    let mut ask = run::command("node");
+    ask.current_dir(run::root().join("ui"));
+    ask.args(["--input-type=commonjs", "--print", "require('@playwright/test').chromium.executablePath()"]);
+    Ok(run::read(&mut ask)?.trim().into())
 }
 
 fn stamps() -> PathBuf {

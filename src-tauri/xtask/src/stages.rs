@@ -16,6 +16,7 @@ use crate::{
     platform::{self, Purpose},
     run,
     screen::{self, VirtualScreen},
+    served::Served,
     setup,
 };
 
@@ -40,7 +41,8 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "rust build", needs: &["ui build"], run: rust_build },
     Stage { name: "rust tests", needs: &["rust build"], run: rust_tests },
     Stage { name: "doc tests", needs: &["rust build"], run: doc_tests },
-    Stage { name: "browser tests", needs: &["ui packages", "rust build"], run: browser_tests },
+    Stage { name: "browser tests", needs: &["ui build"], run: browser_tests },
+    Stage { name: "browser flow", needs: &["ui build", "rust build"], run: browser_flow },
     Stage { name: "licences", needs: &[], run: licences },
     Stage { name: "npm audit", needs: &["ui packages"], run: npm_audit },
 ];
@@ -213,14 +215,29 @@ fn doc_tests() -> Result<Counts> {
     tested(&mut tests, |output| Ok(counts::cargo_test(output).unwrap_or_default()))
 }
 
+/// The window's pages in a browser, over made-up answers.
 fn browser_tests() -> Result<Counts> {
-    setup::install_browser()?;
-    let report = report_file("playwright.json")?;
+    playwright("browser-tests.json", |_| {})
+}
+
+/// The whole flow in a browser, over the real engine as `countersign serve` serves it.
+fn browser_flow() -> Result<Counts> {
+    let dir = run::target().join("xtask/browser-flow");
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("failed to empty {}", dir.display()))?;
+    }
+    let served = Served::start(&dir)?;
+    playwright("browser-flow.json", |command| {
+        command.env("COUNTERSIGN_SERVE_URL", served.url());
+    })
+}
+
+fn playwright(report: &str, settle: impl FnOnce(&mut Command)) -> Result<Counts> {
+    let report = report_file(report)?;
     let mut playwright = run::npm(&["exec", "--", "playwright", "test", "--reporter=list,json"]);
     playwright.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report).env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report);
-    if let Some(browser) = setup::chromium() {
-        playwright.env("PLAYWRIGHT_CHROMIUM_EXECUTABLE_PATH", browser);
-    }
+    playwright.env("CHROMIUM", setup::browser()?).env_remove("COUNTERSIGN_SERVE_URL");
+    settle(&mut playwright);
     tested(&mut playwright, |_| read_report(&report).and_then(|text| counts::playwright(&text)))
 }
 
@@ -307,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_stage_comes_with_what_it_needs() {
-        assert_eq!(names(&["browser"]), ["ui packages", "ui build", "rust build", "browser tests"]);
+        assert_eq!(names(&["browser flow"]), ["ui packages", "ui build", "rust build", "browser flow"]);
         assert_eq!(names(&["licences", "format"]), ["format", "licences"]);
         assert_eq!(names(&[]).len(), STAGES.len());
         assert!(choose(STAGES, &["nothing".to_owned()]).is_err());
