@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use countersign_tests::prepared;
-use countersign_tests::window::{Driver, see, window_binary};
+use countersign_tests::window::{Driver, see, see_no_more, window_binary};
 use fantoccini::Client;
 use fantoccini::key::Key;
 use serde_json::json;
@@ -28,8 +28,9 @@ async fn the_window_shows_the_queue_and_opens_the_sign_sheet_by_key() {
     see(&client, "Gate closed").await;
 
     press(&client, "?").await;
-    see(&client, "Keyboard").await;
+    see(&client, "Keys that work here and now").await;
     press(&client, &char::from(Key::Escape).to_string()).await;
+    see_no_more(&client, "Keys that work here and now").await;
     press(&client, "a").await;
     see(&client, "Sign approval").await;
     see(&client, "Still missing").await;

@@ -76,3 +76,10 @@ pub async fn see(client: &Client, text: &str) {
         panic!("{text:?} is not in the window:\n{body}");
     }
 }
+
+/// Waits until the window no longer shows a text.
+pub async fn see_no_more(client: &Client, text: &str) {
+    let path = format!("//body[not(contains(normalize-space(.), {text:?}))]");
+    let gone = client.wait().at_most(Duration::from_secs(30)).for_element(Locator::XPath(&path)).await;
+    assert!(gone.is_ok(), "{text:?} stays in the window");
+}
